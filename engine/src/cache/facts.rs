@@ -1,0 +1,127 @@
+//! What decisions about a stored response need, in one small value beside its head.
+//!
+//! Computed once, when the response arrives; after that freshness is one subtraction and one
+//! comparison (RFC 9111, 4.2).
+
+use super::age;
+use super::control::Control;
+use super::fresh::{last_modified, lifetime, Lifetime};
+use super::policy::Policy;
+use crate::http::{Name, Request, Response};
+use crate::time::{Mono, Wall};
+
+/// When a response was asked for and when it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// When the request was sent: `request_time` of 4.2.3.
+    pub requested: Mono,
+    /// When the head arrived: `response_time`.
+    pub received: Mono,
+    /// The wall clock at `received`.
+    pub wall: Wall,
+}
+
+/// Facts about a response, as of its arrival or last validation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// When it arrived.
+    pub received: Mono,
+    /// When the origin made it: Date, or its arrival.
+    pub date: Wall,
+    /// When it was last modified; has meaning with [`Facts::HAS_LAST_MODIFIED`].
+    pub last_modified: Wall,
+    /// Age at arrival, in seconds.
+    pub initial_age: u32,
+    /// Freshness lifetime, in seconds.
+    pub lifetime: u32,
+    /// Status code.
+    pub status: u16,
+    /// The bits below.
+    pub flags: u16,
+}
+
+// It lies in every stored object.
+const _: () = assert!(size_of::<Facts>() <= 48);
+
+impl Facts {
+    /// Once stale it must not be served without validation, whatever the client would take:
+    /// `must-revalidate`, `proxy-revalidate`, or `s-maxage`, which includes the latter
+    /// (5.2.2.2, 5.2.2.8, 5.2.2.10).
+    pub const MUST_REVALIDATE: u16 = 1;
+    /// It must not be served without validation, fresh or not (5.2.2.4).
+    pub const NO_CACHE: u16 = 1 << 1;
+    /// It has an entity tag.
+    pub const HAS_ETAG: u16 = 1 << 2;
+    /// It has a Last-Modified that is a date.
+    pub const HAS_LAST_MODIFIED: u16 = 1 << 3;
+    /// Its lifetime was not stated by the origin.
+    pub const HEURISTIC: u16 = 1 << 4;
+
+    /// The facts of a response that has just arrived. `_req` is what it answers.
+    pub fn of(_req: &Request<'_>, res: &Response<'_>, policy: &Policy, times: &Times) -> Facts {
+        let control = Control::of(res.fields);
+        let modified = last_modified(res.fields, times.wall);
+        let lifetime = lifetime(res, &control, policy, times.wall);
+        let must_revalidate =
+            control.must_revalidate || control.proxy_revalidate || control.s_maxage.is_some();
+        let flags = [
+            (must_revalidate, Facts::MUST_REVALIDATE),
+            // To serve the rest and validate only the listed fields would need two answers made
+            // one; 5.2.2.4 lets us take the qualified form as the whole.
+            (control.no_cache || control.no_cache_fields, Facts::NO_CACHE),
+            (res.fields.has(Name::ETag), Facts::HAS_ETAG),
+            (modified.is_some(), Facts::HAS_LAST_MODIFIED),
+            (matches!(lifetime, Lifetime::Heuristic(_)), Facts::HEURISTIC),
+        ];
+        Facts {
+            received: times.received,
+            date: age::date(res.fields, times.wall).unwrap_or(times.wall),
+            last_modified: modified.unwrap_or_default(),
+            initial_age: age::initial(res.fields, times),
+            lifetime: lifetime.seconds(),
+            status: res.status,
+            flags: flags
+                .iter()
+                .filter(|(is, _)| *is)
+                .map(|(_, flag)| flag)
+                .sum(),
+        }
+    }
+
+    /// The facts of a stored response that a 304 has freshened: what it says is in `fresh`, the
+    /// merged head of [`freshen`](super::freshen); its age counts from the 304, whose Age is not
+    /// in that head (RFC 9111, 4.2.3: "from the origin server or validated").
+    pub fn validated(
+        req: &Request<'_>,
+        fresh: &Response<'_>,
+        not_modified: &Response<'_>,
+        policy: &Policy,
+        times: &Times,
+    ) -> Facts {
+        let initial_age = age::initial(not_modified.fields, times);
+        Facts {
+            initial_age,
+            ..Facts::of(req, fresh, policy, times)
+        }
+    }
+
+    /// Is this flag set?
+    pub fn has(&self, flag: u16) -> bool {
+        self.flags & flag != 0
+    }
+
+    /// Age in seconds, for the Age field and for freshness.
+    pub fn age(&self, now: Mono) -> u32 {
+        age::current(self.initial_age, self.received, now)
+    }
+
+    /// Its lifetime has not passed (4.2: lifetime > age).
+    pub fn is_fresh(&self, now: Mono) -> bool {
+        self.lifetime > self.age(now)
+    }
+
+    /// Seconds of freshness left; 0 when stale.
+    pub fn fresh_for(&self, now: Mono) -> u32 {
+        self.lifetime.saturating_sub(self.age(now))
+    }
+}

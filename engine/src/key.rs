@@ -1,0 +1,105 @@
+//! Cache keys: 128-bit keyed hashes, so that nobody outside can make two URLs collide.
+
+use core::hash::Hasher;
+use siphasher::sip128::{Hasher128, SipHasher13};
+
+/// The secret of the keyed hash; random per process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seed(pub [u64; 2]);
+
+/// A cache key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(pub u128);
+
+impl Key {
+    /// The shard that owns this key, among `shards` (at least 1): multiply-shift of the high half,
+    /// so that the low half stays free for hash tables.
+    #[must_use]
+    pub fn home(self, shards: usize) -> usize {
+        let high = self.0 >> 64;
+        ((high * shards as u128) >> 64) as usize
+    }
+
+    /// Bits for a hash table.
+    #[must_use]
+    pub fn fold(self) -> u64 {
+        self.0 as u64
+    }
+}
+
+/// Hashes parts into a key. Each part is ended by its length, so no two lists of parts are the
+/// same input.
+#[derive(Clone, Debug)]
+pub struct KeyWriter(SipHasher13);
+
+impl KeyWriter {
+    /// An empty one.
+    #[must_use]
+    pub fn new(seed: Seed) -> KeyWriter {
+        KeyWriter(SipHasher13::new_with_keys(seed.0[0], seed.0[1]))
+    }
+
+    /// Adds a part.
+    pub fn bytes(&mut self, part: &[u8]) {
+        self.0.write(part);
+        self.0.write_u64(part.len() as u64);
+    }
+
+    /// Adds a part in lower case, without a copy.
+    pub fn lower(&mut self, part: &[u8]) {
+        let mut piece = [0_u8; 64];
+        for chunk in part.chunks(piece.len()) {
+            for (to, from) in piece.iter_mut().zip(chunk) {
+                *to = from.to_ascii_lowercase();
+            }
+            self.0.write(piece.get(..chunk.len()).unwrap_or_default());
+        }
+        self.0.write_u64(part.len() as u64);
+    }
+
+    /// The key.
+    #[must_use]
+    pub fn finish(&self) -> Key {
+        Key(self.0.finish128().as_u128())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(parts: &[&[u8]]) -> Key {
+        let mut writer = KeyWriter::new(Seed([1, 2]));
+        parts.iter().for_each(|part| {
+            writer.bytes(part);
+        });
+        writer.finish()
+    }
+
+    #[test]
+    fn parts_do_not_run_into_each_other() {
+        assert_ne!(key(&[b"ab", b"c"]), key(&[b"a", b"bc"]));
+        assert_ne!(key(&[b"ab"]), key(&[b"ab", b""]));
+        assert_eq!(key(&[b"ab", b"c"]), key(&[b"ab", b"c"]));
+    }
+
+    #[test]
+    fn lower_case_is_the_same_part() {
+        let long = [b'A'; 200];
+        let mut upper = KeyWriter::new(Seed([1, 2]));
+        upper.lower(&long);
+        assert_eq!(upper.finish(), key(&[&[b'a'; 200]]));
+    }
+
+    #[test]
+    fn homes_are_even_and_in_range() {
+        for shards in [1, 2, 3, 7, 64] {
+            let mut counts = alloc::vec![0_usize; shards];
+            for n in 0..10_000_u32 {
+                counts[key(&[&n.to_le_bytes()]).home(shards)] += 1;
+            }
+            let even = 10_000 / shards;
+            assert!(counts.iter().all(|count| *count > even / 2 && *count < even * 2));
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! From a request's host and path to the site, the route and the key.
+//!
+//! - [`table`] which site and route
+//! - [`uri_key`] which key: what of the URL tells responses apart
+//!
+//! Compiled once from the Plan. Knows URLs in pieces; no heads, no caches, no origins.
+
+pub mod table;
+pub mod uri_key;
+
+pub use table::{Found, RouteId, Table};
+pub use uri_key::KeyRule;
