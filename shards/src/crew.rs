@@ -1,0 +1,397 @@
+//! All shards of a process: made, started, watched, stopped.
+//!
+//! | step | on | why in this order |
+//! |---|---|---|
+//! | raise descriptors, open the log | main | before anything needs them |
+//! | bind all listeners | main | a port in use is told before any thread runs |
+//! | ring, listeners, postman | each shard | a ring belongs to the thread that made it |
+//! | ready | main, when all shards are | nobody is served by half a crew |
+//! | stop | main tells all | each stops accepting, finishes what is under way, ends |
+//! | log | main, when all have ended | their last lines are written |
+
+use crate::counters::Counters;
+use crate::exchange::home;
+use crate::listen::{self, Listeners};
+use crate::log;
+use crate::origin::resolve;
+use crate::rt::{self, Buffer, Listener};
+use crate::shard::{Setting, Shard};
+use crate::siblings::{mesh, Letter, Outside, Post, Told};
+use crate::store::Budget;
+use crate::{admin, log::Lines};
+use ringside_config::Plan;
+use ringside_engine::key::Seed;
+use std::fmt;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::mpsc::{channel, Sender};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How often deadlines are swept and levels are read.
+const TICK: Duration = Duration::from_millis(100);
+/// Memory a shard needs at least, to hold buffers and one object.
+const SHARD_BYTES_MIN: u64 = 1024 * 1024;
+/// Letters handled before other tasks get their turn.
+const LETTERS_PER_TURN: usize = 256;
+/// Descriptors besides those of client connections: rings, bells, files, origins.
+const DESCRIPTORS_SPARE: u64 = 256;
+
+/// Why a crew could not start. The text tells the operator what to do.
+#[derive(Debug)]
+pub struct StartFault(pub String);
+
+impl fmt::Display for StartFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for StartFault {}
+
+/// A running crew.
+pub struct Crew {
+    /// Where clients connect.
+    pub listening: Vec<SocketAddr>,
+    /// Where the admin listener is, if there is one.
+    pub admin: Option<SocketAddr>,
+    /// The core of each shard that is pinned.
+    pub cores: Vec<Option<usize>>,
+    counters: Arc<[Arc<Counters>]>,
+    outside: Outside,
+    threads: Vec<JoinHandle<()>>,
+    resolver: Option<resolve::Resolver>,
+    writer: Option<log::Writer>,
+}
+
+/// What all shards did together.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Summary {
+    /// Requests answered.
+    pub requests: u64,
+    /// Of those, from the cache without asking the origin.
+    pub hits: u64,
+    /// Bytes sent to clients.
+    pub sent_bytes: u64,
+    /// Bytes of content from origins.
+    pub fetched_bytes: u64,
+}
+
+/// What one shard's thread is given.
+struct Berth {
+    id: usize,
+    core: Option<core_affinity::CoreId>,
+    setting: Arc<Setting>,
+    post: Post,
+    siblings: Arc<[Arc<Counters>]>,
+    lines: Lines,
+    budget: &'static Budget,
+    sockets: Vec<socket2::Socket>,
+    admin: Option<socket2::Socket>,
+    ready: Sender<Result<(), String>>,
+}
+
+/// Starts all shards of `plan`; returns when every one serves.
+///
+/// # Errors
+/// A port in use, no rings, too few descriptors, a log that can't be opened: with advice.
+pub fn start(plan: Plan) -> Result<Crew, StartFault> {
+    let cores = core_affinity::get_core_ids().unwrap_or_default();
+    let count = plan.shards.count.unwrap_or(cores.len()).max(1);
+    let budget_bytes = plan.memory.size_bytes / count as u64;
+    if budget_bytes < SHARD_BYTES_MIN {
+        return Err(StartFault(format!(
+            "[memory] size leaves {budget_bytes} bytes for each of {count} shards; each needs at \
+             least {SHARD_BYTES_MIN}: raise it, or lower [shards] count"
+        )));
+    }
+    descriptors(plan.limits.connections as u64)?;
+    let writer = log::start(&plan.log).map_err(|error| {
+        StartFault(format!("the access log {:?} can't be opened: {error}", plan.log.target))
+    })?;
+    let (mut bound, listening) = bind_all(&plan, count)?;
+    let (admin_socket, admin) = bind_admin(&plan)?;
+    let (posts, outside) = mesh(count).map_err(|error| StartFault(rt::ring_advice(&error)))?;
+    let counters: Arc<[Arc<Counters>]> = (0..count).map(|_| Arc::default()).collect();
+    let seed = rt::random().map(Seed);
+    let seed = seed.map_err(|error| StartFault(format!("the kernel gave no randomness: {error}")))?;
+    let format = plan.log.format;
+    let pin = plan.shards.pin;
+    let setting = Arc::new(Setting::new(plan, seed, count));
+    let (ready, started) = channel();
+    let mut crew = Crew {
+        listening,
+        admin,
+        cores: Vec::new(),
+        counters: counters.clone(),
+        outside: outside.clone(),
+        threads: Vec::new(),
+        resolver: None,
+        writer,
+    };
+    let mut admin_socket = admin_socket;
+    for (id, post) in posts.into_iter().enumerate() {
+        let core = (pin && !cores.is_empty()).then(|| cores[id % cores.len()]);
+        crew.cores.push(core.map(|core| core.id));
+        let berth = Berth {
+            id,
+            core,
+            setting: setting.clone(),
+            post,
+            siblings: counters.clone(),
+            lines: crew.writer.as_ref().map_or_else(Lines::off, |writer| writer.lines(format)),
+            budget: Budget::new(budget_bytes as usize),
+            sockets: std::mem::take(&mut bound[id]),
+            admin: admin_socket.take(),
+            ready: ready.clone(),
+        };
+        let thread = std::thread::Builder::new().name(format!("shard-{id}")).spawn(move || {
+            let ready = berth.ready.clone();
+            if let Err(error) = run(berth) {
+                let _ = ready.send(Err(error));
+            }
+        });
+        let thread = thread.map_err(|error| StartFault(format!("no thread for a shard: {error}")))?;
+        crew.threads.push(thread);
+    }
+    drop(ready);
+    for _ in 0..count {
+        match started.recv() {
+            Ok(Ok(())) => {}
+            Ok(Err(why)) => return Err(crew.abandon(why)),
+            Err(_) => return Err(crew.abandon("a shard ended while it started".to_owned())),
+        }
+    }
+    crew.resolver = resolve::start(&setting.plan, outside, |warning| eprintln!("ringside: {warning}"));
+    Ok(crew)
+}
+
+/// Sees to it that this many clients, and the connections to origins for them, can be open.
+fn descriptors(connections: u64) -> Result<(), StartFault> {
+    let available = rt::descriptors(connections * 2 + DESCRIPTORS_SPARE);
+    let needed = connections + DESCRIPTORS_SPARE;
+    if available >= needed {
+        return Ok(());
+    }
+    Err(StartFault(format!(
+        "this process may open {available} descriptors, and [limits] connections = {connections} \
+         needs {needed} at least: raise `ulimit -n` (LimitNOFILE= in a unit file), or lower the limit"
+    )))
+}
+
+type Bound = (Vec<Vec<socket2::Socket>>, Vec<SocketAddr>);
+
+fn bind_all(plan: &Plan, count: usize) -> Result<Bound, StartFault> {
+    let mut by_shard: Vec<Vec<socket2::Socket>> = (0..count).map(|_| Vec::new()).collect();
+    let mut listening = Vec::new();
+    for listen in &plan.listen {
+        // Without sharing first: SO_REUSEPORT would let us join another process's port unseen.
+        let mut address = listen.address;
+        if address.port() != 0 {
+            let probe = Listener::bind(address, 1, false);
+            probe.map_err(|error| bind_fault(address, &error))?;
+        }
+        for sockets in &mut by_shard {
+            let socket = Listener::bind(address, listen.backlog, true)
+                .map_err(|error| bind_fault(address, &error))?;
+            // Port 0: the first shard's choice holds for all.
+            if let Some(chosen) = socket.local_addr().ok().and_then(|local| local.as_socket()) {
+                address = chosen;
+            }
+            sockets.push(socket);
+        }
+        listening.push(address);
+    }
+    Ok((by_shard, listening))
+}
+
+fn bind_admin(plan: &Plan) -> Result<(Option<socket2::Socket>, Option<SocketAddr>), StartFault> {
+    let Some(admin) = &plan.admin else { return Ok((None, None)) };
+    let socket = Listener::bind(admin.address, 128, false)
+        .map_err(|error| bind_fault(admin.address, &error))?;
+    let address = socket.local_addr().ok().and_then(|local| local.as_socket());
+    Ok((Some(socket), address))
+}
+
+fn bind_fault(address: SocketAddr, error: &std::io::Error) -> StartFault {
+    let port = address.port();
+    StartFault(match error.kind() {
+        std::io::ErrorKind::AddrInUse => format!(
+            "{address} is in use by another process; find it with `ss -ltnp 'sport = :{port}'`, \
+             or choose another address"
+        ),
+        std::io::ErrorKind::AddrNotAvailable => {
+            format!("{address} is not an address of this host; `ip address` lists those that are")
+        }
+        std::io::ErrorKind::PermissionDenied => format!(
+            "no right to listen on {address}: ports below 1024 need root or CAP_NET_BIND_SERVICE"
+        ),
+        _ => format!("can't listen on {address}: {error}"),
+    })
+}
+
+fn run(berth: Berth) -> Result<(), String> {
+    if let Some(core) = berth.core {
+        core_affinity::set_for_current(core);
+    }
+    rt::run(main(berth)).map_err(|error| rt::ring_advice(&error))?
+}
+
+/// One shard's life.
+async fn main(berth: Berth) -> Result<(), String> {
+    let bell = berth.post.bell().map_err(|error| rt::ring_advice(&error))?;
+    let shard =
+        Shard::new(berth.id, berth.setting, berth.post, berth.siblings, berth.lines, berth.budget);
+    let listeners = Rc::new(Listeners::default());
+    for (number, socket) in (0_u16..).zip(berth.sockets) {
+        let listener = Listener::start(socket).map_err(|error| error.to_string())?;
+        listeners.start(&shard, listener, number);
+    }
+    if let Some(socket) = berth.admin {
+        let listener = Listener::start(socket).map_err(|error| error.to_string())?;
+        admin::start(&shard, listener);
+    }
+    let panics = shard.counters.clone();
+    rt::spawn(shard.clone().flush_forever(), move || panics.panics.add(1));
+    let (ours, panics) = (shard.clone(), shard.counters.clone());
+    let at_stop = listeners.clone();
+    rt::spawn(
+        async move {
+            let mut buffer = Buffer::with_capacity(8);
+            loop {
+                let mut handled = 0;
+                while let Some((from, letter)) = ours.post.take() {
+                    read(&ours, &at_stop, from, letter);
+                    handled += 1;
+                    if handled >= LETTERS_PER_TURN {
+                        break;
+                    }
+                }
+                if handled >= LETTERS_PER_TURN {
+                    // Others first; a timer, since a task that wakes itself would starve them.
+                    rt::sleep(Duration::from_millis(1)).await;
+                } else {
+                    buffer = ours.post.sleep(&bell, buffer).await;
+                }
+            }
+        },
+        move || panics.panics.add(1),
+    );
+    let _ = berth.ready.send(Ok(()));
+    watch(&shard).await;
+    Ok(())
+}
+
+/// Carries a letter out, to its end.
+fn read(shard: &Rc<Shard>, listeners: &Listeners, from: usize, letter: Letter) {
+    match letter {
+        Letter::Ask { ticket, asked } => home::answer(shard, from, ticket, asked),
+        Letter::Pull { ticket } => home::pull(shard, from, ticket),
+        Letter::Leave { ticket } => home::leave(shard, from, ticket),
+        Letter::Told { ticket, told } => {
+            let joined = matches!(told, Told::Joined(_));
+            if !shard.told(ticket, told) && joined {
+                shard.send(from, Letter::Leave { ticket });
+            }
+        }
+        Letter::Purge { ticket, key } => {
+            let count = home::purge(shard, key);
+            if ticket != 0 {
+                shard.send(from, Letter::Told { ticket, told: Told::Purged(count) });
+            }
+        }
+        Letter::Unmark { key } => shard.unmark(key),
+        Letter::LetGo { key } => shard.replicas.borrow_mut().let_go(key),
+        Letter::Socket { arrived, listener: _ } => listen::serve(shard, arrived),
+        Letter::Addresses { origin, server, addresses } => {
+            if let Some(pool) = shard.pools.get(usize::from(origin)) {
+                pool.resolved(usize::from(server), addresses);
+            }
+        }
+        Letter::Stop => {
+            shard.stopping.set(true);
+            listeners.stop();
+            shard.pools.iter().for_each(|pool| pool.close_all_idle());
+        }
+    }
+}
+
+/// Ticks until the shard has stopped and nothing is under way, or drain time is over.
+async fn watch(shard: &Rc<Shard>) {
+    let drain_ms = u64::try_from(shard.setting.limits().drain.as_millis()).unwrap_or(u64::MAX);
+    let mut stopped_at = None;
+    let mut last_us = rt::now_us();
+    loop {
+        rt::sleep(TICK).await;
+        let now_us = rt::now_us();
+        let late = (now_us - last_us).saturating_sub(TICK.as_micros() as u64);
+        shard.counters.turn_us_max.raise(late);
+        let now = rt::now();
+        shard.tick(now);
+        let mut lines = shard.lines.borrow_mut();
+        lines.hand_over();
+        shard.counters.log_dropped.set(lines.dropped(shard.id == 0));
+        drop(lines);
+        rt::sweep(now, shard.stopping.get());
+        if shard.stopping.get() {
+            let since = *stopped_at.get_or_insert(now);
+            let quiet = shard.open() == 0 && shard.counters.flights_open.read() == 0;
+            // A sibling may still read one of our flights: wait for all to be quiet.
+            let all_quiet = shard.siblings.iter().all(|one| one.open.read() == 0);
+            if (quiet && all_quiet) || now.since(since) >= drain_ms {
+                shard.lines.borrow_mut().hand_over();
+                return;
+            }
+        }
+        last_us = rt::now_us();
+    }
+}
+
+impl Crew {
+    /// How many shards there are.
+    pub fn shards(&self) -> usize {
+        self.counters.len()
+    }
+
+    /// What all did so far.
+    pub fn summary(&self) -> Summary {
+        use ringside_engine::outcome::{Outcome, Reason};
+        let hit = Outcome::Hit.index();
+        let stale = Outcome::Stale(Reason::None).index();
+        self.counters.iter().fold(Summary::default(), |sum, one| Summary {
+            requests: sum.requests + one.total(),
+            hits: sum.hits + one.requests[hit].read() + one.requests[stale].read(),
+            sent_bytes: sum.sent_bytes + one.sent_bytes.read(),
+            fetched_bytes: sum.fetched_bytes + one.fetched_bytes.read(),
+        })
+    }
+
+    /// Stops accepting, lets what is under way end within the drain time, and returns.
+    pub fn stop(mut self) -> Summary {
+        while !self.outside.tell_all(|| Letter::Stop) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.join();
+        self.summary()
+    }
+
+    fn join(&mut self) {
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+        if let Some(resolver) = self.resolver.take() {
+            resolver.stop();
+        }
+        if let Some(writer) = self.writer.take() {
+            writer.stop();
+        }
+    }
+
+    /// Ends the shards that did start when another did not.
+    fn abandon(mut self, why: String) -> StartFault {
+        self.outside.tell_all(|| Letter::Stop);
+        self.join();
+        StartFault(why)
+    }
+}

@@ -1,0 +1,231 @@
+//! A response's content on its way from the origin into a flight: read into chunks at the
+//! origin's speed, as far as memory and the readers allow.
+
+use crate::rt::{self, Buffer, Stream, When};
+use crate::shard::Shard;
+use crate::store::{Filling, Flight};
+use ringside_engine::fault::Fault;
+use ringside_engine::http::{ChunkedDecoder, Length};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Largest chunk: few pieces for large bodies, without tying much memory to one reader.
+const CHUNK_BYTES_MAX: usize = 256 * 1024;
+/// First chunk of a content of unknown length.
+const CHUNK_BYTES_FIRST: usize = 16 * 1024;
+/// How often memory is asked for again before the fetch gives up.
+const MEMORY_TRIES: u32 = 200;
+/// Time between those.
+const MEMORY_PAUSE: Duration = Duration::from_millis(10);
+
+/// What is known about a content before it arrives.
+pub struct Content {
+    /// How it is delimited.
+    pub length: Length,
+    /// Bytes that may be parked for slow readers when it is not being stored.
+    pub window: usize,
+    /// Largest content that is stored.
+    pub bytes_max: u64,
+    /// Longest silence.
+    pub patience: Duration,
+}
+
+/// How it went.
+pub struct Received {
+    /// What follows the content.
+    pub buffer: Buffer,
+    /// Trailer fields, or what broke it off.
+    pub result: Result<Arc<[u8]>, Fault>,
+}
+
+/// Moves the whole content into the flight. `buffer` holds what has arrived with the head.
+pub async fn receive(
+    shard: &Shard,
+    flight: &Flight,
+    stream: &Stream,
+    mut buffer: Buffer,
+    content: &Content,
+) -> Received {
+    let mut intake = Intake { shard, flight, stream, content, filling: None, taken: 0, next: CHUNK_BYTES_FIRST };
+    let result = match content.length {
+        Length::None => Ok(Arc::from(&b""[..])),
+        Length::Exact(bytes) => intake.exact(&mut buffer, bytes).await,
+        Length::UntilClose => intake.until_close(&mut buffer).await,
+        Length::Chunked => intake.chunked(&mut buffer).await,
+    };
+    Received { buffer, result }
+}
+
+struct Intake<'a> {
+    shard: &'a Shard,
+    flight: &'a Flight,
+    stream: &'a Stream,
+    content: &'a Content,
+    filling: Option<Filling>,
+    taken: u64,
+    next: usize,
+}
+
+type Trailers = Result<Arc<[u8]>, Fault>;
+
+impl Intake<'_> {
+    async fn exact(&mut self, buffer: &mut Buffer, bytes: u64) -> Trailers {
+        let mut left = bytes;
+        let here = buffer.unread().len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        self.copy(buffer.unread().get(..here).unwrap_or_default(), Some(left)).await?;
+        buffer.consume(here);
+        left -= here as u64;
+        while left > 0 {
+            let n = self.read(Some(left)).await?;
+            if n == 0 {
+                return Err(Fault::origin(502, "the origin closed within the content"));
+            }
+            left -= n as u64;
+        }
+        Ok(Arc::from(&b""[..]))
+    }
+
+    async fn until_close(&mut self, buffer: &mut Buffer) -> Trailers {
+        self.copy(buffer.unread(), None).await?;
+        buffer.clear();
+        while self.read(None).await? > 0 {}
+        Ok(Arc::from(&b""[..]))
+    }
+
+    async fn chunked(&mut self, buffer: &mut Buffer) -> Trailers {
+        let mut decoder = ChunkedDecoder::new();
+        loop {
+            while !buffer.is_empty() {
+                let input = buffer.unread();
+                let step = decoder.step(input).map_err(|fault| Fault::origin(502, fault.what()))?;
+                let part = input.get(step.content.clone()).unwrap_or_default();
+                self.copy(part, None).await?;
+                let (consumed, done) = (step.consumed, step.done);
+                buffer.consume(consumed);
+                if done {
+                    self.cut();
+                    return Ok(Arc::from(decoder.trailers()));
+                }
+                if consumed == 0 {
+                    break;
+                }
+            }
+            // What was decoded so far goes to the readers before we wait for more.
+            self.cut();
+            self.pace().await?;
+            if buffer.room() == 0 {
+                let capacity = buffer.capacity();
+                buffer.make_room(capacity);
+            }
+            self.stream.deadline(When::Write, self.content.patience, rt::now());
+            let (result, back) = self.stream.read(std::mem::take(buffer)).await;
+            *buffer = back;
+            match result {
+                Ok(n) if n > 0 => {}
+                other => return Err(self.read_fault(other.is_ok())),
+            }
+        }
+    }
+
+    /// Reads straight into a chunk; 0 is the end.
+    async fn read(&mut self, left: Option<u64>) -> Result<usize, Fault> {
+        self.pace().await?;
+        let filling = self.room(left).await?;
+        self.stream.deadline(When::Write, self.content.patience, rt::now());
+        let (result, filling) = self.stream.read(filling).await;
+        self.filling = Some(filling);
+        match result {
+            Ok(0) if self.stream.expired() => Err(self.read_fault(true)),
+            Ok(n) => {
+                self.took(n);
+                self.cut();
+                Ok(n)
+            }
+            Err(_) => Err(self.read_fault(false)),
+        }
+    }
+
+    fn read_fault(&self, at_end: bool) -> Fault {
+        match (self.stream.expired(), at_end) {
+            (true, _) => Fault::origin(504, "the origin fell silent within the content"),
+            (false, true) => Fault::origin(502, "the origin closed within the content"),
+            (false, false) => Fault::origin(502, "the origin's connection broke within the content"),
+        }
+    }
+
+    async fn copy(&mut self, mut bytes: &[u8], left: Option<u64>) -> Result<(), Fault> {
+        while !bytes.is_empty() {
+            let mut filling = self.room(left).await?;
+            let n = filling.copy(bytes);
+            let full = filling.room() == 0;
+            self.filling = Some(filling);
+            self.took(n);
+            if full {
+                self.cut();
+            }
+            bytes = bytes.get(n..).unwrap_or_default();
+        }
+        if left.is_some() {
+            self.cut();
+        }
+        Ok(())
+    }
+
+    fn took(&mut self, n: usize) {
+        self.taken += n as u64;
+        self.shard.counters.fetched_bytes.add(n as u64);
+        if self.taken > self.content.bytes_max && self.flight.may_store() {
+            self.flight.give_up_storing();
+        }
+    }
+
+    /// Gives the readers what has been filled.
+    fn cut(&mut self) {
+        if let Some(piece) = self.filling.as_mut().and_then(Filling::cut) {
+            self.flight.push(piece);
+        }
+    }
+
+    /// Waits for slow readers, and stops when nobody is left to read or store for.
+    async fn pace(&mut self) -> Result<(), Fault> {
+        self.flight.drained(self.content.window).await;
+        if !self.flight.may_store() && !self.flight.has_readers() {
+            return Err(Fault::client(499, "nobody reads the response any more"));
+        }
+        Ok(())
+    }
+
+    /// A chunk with room; a new one when the last is full.
+    async fn room(&mut self, left: Option<u64>) -> Result<Filling, Fault> {
+        match self.filling.take() {
+            Some(filling) if filling.room() > 0 => return Ok(filling),
+            Some(mut full) => {
+                if let Some(piece) = full.cut() {
+                    self.flight.push(piece);
+                }
+            }
+            None => {}
+        }
+        let capacity = match left {
+            Some(left) => usize::try_from(left).unwrap_or(usize::MAX).min(CHUNK_BYTES_MAX),
+            None => self.next,
+        };
+        self.next = (self.next * 2).min(CHUNK_BYTES_MAX);
+        for _ in 0..MEMORY_TRIES {
+            let filling = self.shard.memory.borrow_mut().filling(capacity);
+            self.shard.bury_dead();
+            if let Some(filling) = filling {
+                return Ok(filling);
+            }
+            // The budget is spent on what is being read: go on without storing, and wait for our
+            // own readers to take what we parked.
+            self.flight.give_up_storing();
+            self.flight.drained(0).await;
+            rt::sleep(MEMORY_PAUSE).await;
+            if !self.flight.has_readers() {
+                return Err(Fault::client(499, "nobody reads the response any more"));
+            }
+        }
+        Err(Fault::machine(503, "no memory for the response"))
+    }
+}

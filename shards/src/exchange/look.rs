@@ -1,0 +1,310 @@
+//! The second step: is there an answer in memory, here or at the key's home?
+
+use super::intent::Intent;
+use super::source::Source;
+use super::{home, own, Visit};
+use crate::rt::Gather;
+use crate::shard::{Keep, Shard};
+use crate::siblings::{Letter, Told};
+use crate::store::flight::News;
+use crate::store::{FlightHead, Object, Opening};
+use ringside_engine::cache::{self, vary, Lookup, Serve};
+use ringside_engine::fault::Fault;
+use ringside_engine::http::{Length, Method, Name, Request, Version};
+use ringside_engine::outcome::{Outcome, Reason};
+use ringside_engine::time::Mono;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Bodies up to this size are copied behind their head and sent as one buffer: measured cheaper
+/// than a vectored write (docs/decisions/0004).
+pub const COPY_BYTES_MAX: usize = 4096;
+/// Questions asked again when a flight turned out to be for another variant.
+const ASK_AGAIN_MAX: u32 = 3;
+
+/// An answer ready to be written.
+pub struct Quick {
+    /// Head and content.
+    pub gather: Box<Gather<Keep>>,
+    /// Bytes of content in it.
+    pub bytes: u64,
+    /// Status code.
+    pub status: u16,
+}
+
+/// What was found for a request.
+pub enum Found {
+    /// A stored object that may be served.
+    Object(Keep, Outcome),
+    /// A response that is arriving.
+    Flight(Source, Arc<FlightHead>, Outcome),
+    /// Nobody can answer.
+    Failed(Fault, Reason),
+    /// Fetch alone.
+    Go(Reason),
+    /// The client is gone.
+    Gone,
+}
+
+/// The hit path: a fresh object in this shard's memory for a plain GET or HEAD. `None`: take the
+/// long way. Allocates nothing once warm, takes no lock, waits for nothing.
+pub fn quick(
+    shard: &Rc<Shard>,
+    request: &Request<'_>,
+    intent: &Intent,
+    now: Mono,
+) -> Option<Quick> {
+    let plain = matches!(intent.lookup, Lookup::Cache)
+        && intent.length == Length::None
+        && !shard.stopping.get()
+        && !has_conditions(request);
+    if !plain {
+        return None;
+    }
+    let policy = &shard.setting.route(intent.route)?.policy;
+    let keep = stored_here(shard, request, intent)?;
+    let object = handle(&keep)?;
+    match cache::serve(request, &object.facts, policy, now) {
+        Serve::Fresh => {}
+        Serve::Validate(_) => return None,
+    }
+    object.touch();
+    compose(shard, request, intent, keep, now)
+}
+
+/// Fields that make an answer depend on more than freshness.
+fn has_conditions(request: &Request<'_>) -> bool {
+    use Name::{IfMatch, IfModifiedSince, IfNoneMatch, IfRange, IfUnmodifiedSince, Range};
+    request.fields.iter().any(|field| {
+        matches!(
+            field.id,
+            IfNoneMatch | IfModifiedSince | IfMatch | IfUnmodifiedSince | IfRange | Range
+        )
+    })
+}
+
+/// The object in a handle.
+pub fn handle(keep: &Keep) -> Option<&Object> {
+    match keep {
+        Keep::Object(object) => Some(object),
+        Keep::Replica(object) => Some(object),
+        Keep::Piece(_) | Keep::Fixed(_) => None,
+    }
+}
+
+/// The live object this request selects, if this shard has it: as its home, or as a replica.
+fn stored_here(shard: &Shard, request: &Request<'_>, intent: &Intent) -> Option<Keep> {
+    let seed = shard.setting.seed;
+    if shard.home(intent.key) == shard.id {
+        let memory = shard.memory.borrow();
+        memory.find(intent.key, seed, request.fields).map(own)
+    } else {
+        let replicas = shard.replicas.borrow();
+        replicas.find(intent.key, seed, request.fields).map(|held| Keep::Replica(held.clone()))
+    }
+}
+
+/// Head and content of a hit as one gather; `None` when the content needs more than one.
+fn compose(
+    shard: &Shard,
+    request: &Request<'_>,
+    intent: &Intent,
+    keep: Keep,
+    now: Mono,
+) -> Option<Quick> {
+    let object = handle(&keep)?;
+    if object.pieces().len() > crate::store::flight::PIECES_AT_ONCE {
+        return None;
+    }
+    let mut gather = shard.take_gather();
+    let scratch = gather.scratch();
+    scratch.extend_from_slice(object.head());
+    super::deliver::push_hit_fields(
+        scratch,
+        &shard.setting,
+        object.facts.age(now),
+        Outcome::Hit,
+        super::deliver::connection(request.version, intent.keep),
+    );
+    let status = object.facts.status;
+    if request.method == Method::Head {
+        gather.push_scratch();
+        return Some(Quick { gather, bytes: 0, status });
+    }
+    let bytes = object.body_bytes();
+    let small = object.small_body_range();
+    if small.len() <= COPY_BYTES_MAX {
+        scratch.extend_from_slice(object.small_body());
+        gather.push_scratch();
+    } else {
+        gather.push_scratch();
+    }
+    let copied = small.len() <= COPY_BYTES_MAX;
+    for piece in object.pieces() {
+        let len = piece.len();
+        gather.push(Keep::Piece(piece.clone()), 0..len);
+    }
+    if !copied {
+        gather.push(keep, small);
+    }
+    Some(Quick { gather, bytes, status })
+}
+
+/// Looks until there is an answer: own store, replica, home, flight.
+pub async fn find(visit: &Visit) -> Found {
+    let mut reason = Reason::VaryMiss;
+    for _ in 0..ASK_AGAIN_MAX {
+        match ask(visit).await {
+            Asking::Done(found) => return found,
+            Asking::Joined(source, outcome) => {
+                match wait_for_opening(visit, source, outcome).await {
+                    Found::Flight(source, head, outcome) => {
+                        if suits(visit, &head) {
+                            return Found::Flight(source, head, outcome);
+                        }
+                        // It is another variant's flight: the home knows better by now.
+                        reason = Reason::VaryMiss;
+                    }
+                    found => return found,
+                }
+            }
+        }
+    }
+    Found::Go(reason)
+}
+
+enum Asking {
+    Done(Found),
+    Joined(Source, Outcome),
+}
+
+async fn ask(visit: &Visit) -> Asking {
+    let (shard, key) = (&visit.shard, visit.intent.key);
+    let at = shard.home(key);
+    if at == shard.id {
+        return match home::consider(shard, visit.asked(), None) {
+            home::Considered::Object(object) => {
+                Asking::Done(Found::Object(Keep::Object(object), Outcome::Hit))
+            }
+            home::Considered::Joined(flight, id, outcome) => {
+                Asking::Joined(Source::here(flight, id), outcome)
+            }
+            home::Considered::Go(reason) => Asking::Done(Found::Go(reason)),
+        };
+    }
+    // A mark of our own saves the letter.
+    if shard.is_marked(key, crate::rt::now()) {
+        return Asking::Done(Found::Go(Reason::HitForMiss));
+    }
+    if let Some(keep) = fresh_here(visit) {
+        return Asking::Done(Found::Object(keep, Outcome::Hit));
+    }
+    if !shard.post.has_room(at) {
+        shard.counters.letters_refused.add(1);
+        return Asking::Done(Found::Go(Reason::Busy));
+    }
+    let ticket = shard.ticket();
+    let source = Source::there(shard.clone(), at, ticket);
+    let told = shard.demand(at, ticket, Letter::Ask { ticket, asked: visit.asked() }).await;
+    match told {
+        Some(Told::Object(object)) => {
+            source.settled();
+            Asking::Done(Found::Object(keep_replica(shard, object), Outcome::Hit))
+        }
+        Some(Told::Joined(outcome)) => Asking::Joined(source, outcome),
+        Some(Told::Go(reason)) => {
+            source.settled();
+            if reason == Reason::HitForMiss {
+                shard.mark(key, crate::rt::now());
+            }
+            Asking::Done(Found::Go(reason))
+        }
+        Some(Told::News(_) | Told::Purged(_)) | None => Asking::Done(Found::Go(Reason::Busy)),
+    }
+}
+
+fn keep_replica(shard: &Shard, object: Arc<Object>) -> Keep {
+    object.touch();
+    shard.replicas.borrow_mut().keep(object.clone());
+    Keep::Object(object)
+}
+
+/// A fresh object in this shard, conditions or not.
+fn fresh_here(visit: &Visit) -> Option<Keep> {
+    let request = visit.request();
+    let keep = stored_here(&visit.shard, &request, &visit.intent)?;
+    let object = handle(&keep)?;
+    let policy = &visit.shard.setting.route(visit.intent.route)?.policy;
+    match cache::serve(&request, &object.facts, policy, crate::rt::now()) {
+        Serve::Fresh => {
+            object.touch();
+            Some(keep)
+        }
+        Serve::Validate(_) => None,
+    }
+}
+
+/// For only-if-cached: what may be served without asking the origin, from any shard.
+pub async fn stored_anywhere(visit: &Visit) -> Option<(Keep, Outcome)> {
+    let shard = &visit.shard;
+    if let Some(keep) = fresh_here(visit) {
+        return Some((keep, Outcome::Hit));
+    }
+    let at = shard.home(visit.intent.key);
+    if at == shard.id || !shard.post.has_room(at) {
+        return None;
+    }
+    // The request says only-if-cached itself, so the home starts no flight for it.
+    let ticket = shard.ticket();
+    match shard.demand(at, ticket, Letter::Ask { ticket, asked: visit.asked() }).await {
+        Some(Told::Object(object)) => Some((keep_replica(shard, object), Outcome::Hit)),
+        _ => None,
+    }
+}
+
+/// Reads a source up to its opening, passing interim responses on to the client.
+pub async fn wait_for_opening(visit: &Visit, mut source: Source, outcome: Outcome) -> Found {
+    loop {
+        match source.news().await {
+            News::Interim(head) => {
+                if visit.request().version == Version::Http11
+                    && !super::deliver::interim(visit, &head).await
+                {
+                    return Found::Gone;
+                }
+            }
+            News::Opening(Opening::Head(head)) => return Found::Flight(source, head, outcome),
+            News::Opening(Opening::Object(object)) => {
+                let reason = match outcome {
+                    Outcome::Miss(reason) | Outcome::Collapsed(reason) => reason,
+                    _ => Reason::Expired,
+                };
+                return Found::Object(Keep::Object(object), Outcome::Revalidated(reason));
+            }
+            News::Opening(Opening::Go(reason)) => return Found::Go(reason),
+            News::Opening(Opening::Failed(fault)) => return Found::Failed(fault, reason_of(&fault)),
+            News::Pieces(_) | News::End(_) => {
+                let fault = Fault::machine(500, "content came before a head");
+                return Found::Failed(fault, Reason::OriginBroken);
+            }
+        }
+    }
+}
+
+fn suits(visit: &Visit, head: &FlightHead) -> bool {
+    head.vary.is_empty()
+        || vary::secondary_of_names(visit.shard.setting.seed, &head.vary, visit.request().fields)
+            == head.variant
+}
+
+/// The log's word for a fault.
+pub fn reason_of(fault: &Fault) -> Reason {
+    match fault.status {
+        504 => Reason::OriginTimeout,
+        503 => Reason::Busy,
+        413 => Reason::TooLarge,
+        408 => Reason::Timeout,
+        400 => Reason::BadRequest,
+        _ => Reason::OriginBroken,
+    }
+}

@@ -1,0 +1,265 @@
+//! One request's steps, in the order they are visited:
+//!
+//! 1. **receive** ([`intent`]): framing, target, host, route, key. A refusal ends here.
+//! 2. **look** ([`look`]): own index, replica, or a letter to the home shard; a hit ends here.
+//! 3. **fetch** ([`fetch`]): a flight at the home shard, or a private one here.
+//! 4. **deliver** ([`deliver`]): head and content to the client.
+//! 5. **record** ([`record`]): counters and the log.
+//!
+//! The hit path, from a parsed head to a gather ready to be written, is one plain function
+//! without waiting or allocating ([`look::quick`]). Everything else is [`run`].
+
+pub mod content;
+pub mod deliver;
+pub mod fetch;
+pub mod home;
+pub mod intent;
+pub mod look;
+pub mod record;
+pub mod source;
+pub mod tunnel;
+pub mod upload;
+
+use crate::rt::{Buffer, Stream};
+use crate::shard::{Keep, Shard};
+use crate::siblings::Asked;
+use deliver::Delivered;
+use fetch::Tunnel;
+use intent::Intent;
+use look::Found;
+use ringside_engine::cache::{only_if_cached, Lookup};
+use ringside_engine::fault::Fault;
+use ringside_engine::http::{Length, Method, Name, Request, RequestHead, Version};
+use ringside_engine::outcome::{Outcome, Reason};
+use source::Source;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use upload::Upload;
+
+/// One request on its way: where it came from and what is known about it.
+pub struct Visit {
+    /// The shard that has the client.
+    pub shard: Rc<Shard>,
+    /// The client's connection.
+    pub stream: Rc<Stream>,
+    /// The client.
+    pub client: SocketAddr,
+    /// Holds the head's bytes, and perhaps what follows them.
+    pub buffer: Buffer,
+    /// The parsed head.
+    pub head: RequestHead,
+    /// What the head asks for.
+    pub intent: Intent,
+    /// When the head was complete, in microseconds.
+    pub began_us: u64,
+}
+
+/// What is left after an exchange.
+pub struct Left {
+    /// Bytes that follow the request.
+    pub buffer: Buffer,
+    /// To be parsed into again.
+    pub head: RequestHead,
+    /// What becomes of the connection.
+    pub after: After,
+}
+
+/// What becomes of a client's connection after an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// It can take another request.
+    Next,
+    /// The answer is complete: close it so that the client gets all of it.
+    Linger,
+    /// The client is gone, or the answer broke off: close it at once.
+    Close,
+}
+
+impl Visit {
+    /// The request.
+    pub fn request(&self) -> Request<'_> {
+        self.head.view(self.buffer.unread())
+    }
+
+    /// A copy for whoever fetches.
+    pub fn asked(&self) -> Box<Asked> {
+        let bytes = self.buffer.unread();
+        Box::new(Asked {
+            bytes: bytes.get(..self.head.len()).unwrap_or(bytes).to_vec(),
+            head: self.head.clone(),
+            key: self.intent.key,
+            route: self.intent.route,
+            path_and_query: self.intent.path_and_query.clone(),
+            host: self.intent.host.clone(),
+            client: self.client.ip(),
+        })
+    }
+
+    /// The client understands chunked coding and interim responses.
+    pub fn is_http11(&self) -> bool {
+        self.request().version == Version::Http11
+    }
+
+    fn finish(mut self, after: After) -> Left {
+        let head_bytes = self.head.len();
+        self.buffer.consume(head_bytes);
+        Left { buffer: self.buffer, head: self.head, after }
+    }
+}
+
+/// Carries out a request that the hit path could not answer at once.
+pub async fn run(visit: Visit) -> Left {
+    if visit.request().method == Method::Options && visit.request().fields.get(Name::MaxForwards) == Some(b"0") {
+        let delivered = deliver::options(&visit).await;
+        return settle(visit, delivered, None).await;
+    }
+    match visit.intent.lookup {
+        Lookup::Pass(reason) => pass(visit, reason).await,
+        Lookup::Cache => cached(visit).await,
+    }
+}
+
+/// A request that the cache may answer.
+async fn cached(visit: Visit) -> Left {
+    if only_if_cached(&visit.request()) {
+        if let Some((keep, outcome)) = look::stored_anywhere(&visit).await {
+            let delivered = deliver::object(&visit, keep, outcome).await;
+            return settle(visit, delivered, None).await;
+        }
+        let fault = Fault::client(504, "not in the cache, and the request forbids to ask further");
+        let delivered = deliver::fault(&visit, &fault, Reason::OnlyIfCached).await;
+        return settle(visit, delivered, None).await;
+    }
+    match look::find(&visit).await {
+        Found::Object(keep, outcome) => {
+            let delivered = deliver::object(&visit, keep, outcome).await;
+            settle(visit, delivered, None).await
+        }
+        Found::Flight(source, head, outcome) => {
+            let delivered = deliver::flight(&visit, source, head, outcome).await;
+            settle(visit, delivered, None).await
+        }
+        Found::Failed(fault, reason) => {
+            let delivered = deliver::fault(&visit, &fault, reason).await;
+            settle(visit, delivered, None).await
+        }
+        Found::Gone => visit.finish(After::Close),
+        Found::Go(reason) => pass(visit, reason).await,
+    }
+}
+
+/// A request that goes to the origin by itself and whose answer is for this client only.
+async fn pass(mut visit: Visit, reason: Reason) -> Left {
+    let upload = match visit.intent.length {
+        Length::None | Length::UntilClose => None,
+        length => match take_upload(&mut visit, length) {
+            Ok(upload) => Some(upload),
+            Err(fault) => {
+                let delivered = deliver::fault(&visit, &fault, Reason::TooLarge).await;
+                return settle(visit, delivered, None).await;
+            }
+        },
+    };
+    let tunnel = Rc::new(Tunnel::default());
+    let source = fetch::alone(&visit, reason, upload.clone(), tunnel.clone());
+    let found = look::wait_for_opening(&visit, source, Outcome::Pass(reason)).await;
+    let delivered = match found {
+        Found::Flight(source, head, outcome) if head.switches => {
+            return switch(visit, source, &head, outcome, &tunnel).await;
+        }
+        Found::Flight(source, head, outcome) => {
+            deliver::flight(&visit, source, head, outcome).await
+        }
+        Found::Object(keep, outcome) => deliver::object(&visit, keep, outcome).await,
+        Found::Failed(fault, reason) => deliver::fault(&visit, &fault, reason).await,
+        Found::Go(reason) => {
+            let fault = Fault::machine(503, "the response was for somebody else");
+            deliver::fault(&visit, &fault, reason).await
+        }
+        Found::Gone => Delivered::gone(),
+    };
+    settle(visit, delivered, upload).await
+}
+
+/// The origin agreed to another protocol: bytes both ways until one side ends.
+async fn switch(
+    visit: Visit,
+    source: Source,
+    head: &crate::store::FlightHead,
+    outcome: Outcome,
+    tunnel: &Tunnel,
+) -> Left {
+    let Some((connection, arrived)) = tunnel.take() else {
+        return visit.finish(After::Close);
+    };
+    let delivered = deliver::switching(&visit, head).await;
+    drop(source);
+    let mut moved = 0;
+    if !delivered.gone {
+        let mut early = Buffer::default();
+        early.extend(visit.buffer.unread().get(visit.head.len()..).unwrap_or_default());
+        let idle = visit.shard.setting.limits().idle;
+        moved = tunnel::run(&visit.stream, early, connection.stream.clone(), arrived, idle).await;
+    }
+    let outcome = if delivered.gone { outcome } else { Outcome::Tunnel };
+    record::write(&visit, &Delivered { bytes: moved, outcome, ..delivered });
+    visit.finish(After::Close)
+}
+
+/// Records what was delivered and leaves the connection in order for what follows.
+async fn settle(mut visit: Visit, delivered: Delivered, upload: Option<Rc<Upload>>) -> Left {
+    record::write(&visit, &delivered);
+    let mut keep = delivered.keep && !delivered.gone;
+    if let Some(upload) = upload {
+        if !upload.is_done() {
+            // The answer came before the content was taken: the rest can't be told from a request.
+            keep = false;
+            if !delivered.gone {
+                visit.stream.close_write();
+            }
+            upload.give_up().await;
+        }
+        upload.finished().await;
+        if let Some(rest) = upload.take_rest() {
+            let spent = std::mem::replace(&mut visit.buffer, rest);
+            visit.shard.give_buffer(spent);
+            let after = after(keep, delivered.gone);
+            return Left { buffer: visit.buffer, head: visit.head, after };
+        }
+    } else if !matches!(visit.intent.length, Length::None) {
+        // Refused before its content was read.
+        keep = false;
+    }
+    visit.finish(after(keep, delivered.gone))
+}
+
+fn after(keep: bool, gone: bool) -> After {
+    match (gone, keep) {
+        (true, _) => After::Close,
+        (false, true) => After::Next,
+        (false, false) => After::Linger,
+    }
+}
+
+/// Moves what follows the head into an upload.
+fn take_upload(visit: &mut Visit, length: Length) -> Result<Rc<Upload>, Fault> {
+    let limit = visit.shard.setting.limits().body_bytes;
+    if matches!(length, Length::Exact(bytes) if bytes > limit) {
+        return Err(Fault::client(413, "the content is larger than this server takes"));
+    }
+    let Some(mut carry) = visit.shard.take_buffer() else {
+        return Err(Fault::machine(503, "no memory for the request's content"));
+    };
+    let rest = visit.buffer.unread().get(visit.head.len()..).unwrap_or_default();
+    if rest.len() > carry.room() && !visit.shard.grow_buffer(&mut carry, rest.len()) {
+        visit.shard.give_buffer(carry);
+        return Err(Fault::machine(503, "no memory for the request's content"));
+    }
+    carry.extend(rest);
+    Ok(Upload::new(visit.stream.clone(), carry, length, limit))
+}
+
+/// The cache's handle for a write.
+pub(crate) fn own(object: &std::sync::Arc<crate::store::Object>) -> Keep {
+    Keep::Object(object.clone())
+}

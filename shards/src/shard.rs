@@ -1,0 +1,429 @@
+//! One core's state. It lives on its own thread, in an `Rc`, and never leaves it; what siblings
+//! need of it they get by letter, and the few numbers they read are in `Counters`.
+
+use crate::counters::Counters;
+use crate::log::Lines;
+use crate::origin::Pool;
+use crate::rt::{self, oneshot, Buffer, Gather, Sender, Waiting};
+use crate::siblings::{Letter, Post, Told};
+use crate::store::flight::Guest;
+use crate::store::replicas::KeyMap;
+use crate::store::{Budget, Flight, Memory, Object, Piece, Replicas};
+use ringside_config::{Limits, Plan};
+use ringside_engine::cache::Policy;
+use ringside_engine::http::{HeadLimits, RequestHead};
+use ringside_engine::key::{Key, Seed};
+use ringside_engine::limits;
+use ringside_engine::route::{KeyRule, RouteId, Table};
+use ringside_engine::time::{Mono, Wall};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+
+/// Size of a connection's read buffer while something is under way.
+pub const BUFFER_BYTES: usize = 16 * 1024;
+/// Idle buffers, heads and gathers that are kept for the next request.
+const SPARE_MAX: usize = 128;
+/// Marks of keys that can't be shared; further ones are not remembered.
+const MARKS_MAX: usize = 64 * 1024;
+
+/// What keeps the memory of a write alive.
+pub enum Keep {
+    /// An object of this home.
+    Object(Arc<Object>),
+    /// A sibling's object.
+    Replica(Rc<Arc<Object>>),
+    /// Content.
+    Piece(Piece),
+    /// Text of the program.
+    Fixed(&'static [u8]),
+}
+
+impl AsRef<[u8]> for Keep {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Keep::Object(object) => object.data(),
+            Keep::Replica(object) => object.data(),
+            Keep::Piece(piece) => piece,
+            Keep::Fixed(text) => text,
+        }
+    }
+}
+
+/// What one route needs at run time.
+pub struct RouteFacts {
+    /// How it caches.
+    pub policy: Policy,
+    /// What makes its keys.
+    pub key_rule: KeyRule,
+    /// Index of its origin.
+    pub origin: usize,
+    /// Index of its site, part of the key.
+    pub site: u16,
+}
+
+/// The Plan as the shards use it; shared by all, never changed.
+pub struct Setting {
+    /// What was asked.
+    pub plan: Plan,
+    /// Host and path to route.
+    pub table: Table,
+    /// By `RouteId`.
+    pub routes: Vec<RouteFacts>,
+    /// For keyed hashes.
+    pub seed: Seed,
+    /// Bounds of heads.
+    pub head_limits: HeadLimits,
+    /// Client connections per shard.
+    pub connections_max: usize,
+}
+
+impl Setting {
+    /// Compiles a Plan for `shards` shards.
+    pub fn new(plan: Plan, seed: Seed, shards: usize) -> Setting {
+        let table = Table::compile(&plan);
+        let routes = (0..table.len())
+            .filter_map(|id| {
+                let (site, route) = table.indexes(RouteId(u32::try_from(id).ok()?));
+                let asked = plan.sites.get(site)?.routes.get(route)?;
+                Some(RouteFacts {
+                    policy: Policy::of(&asked.cache),
+                    key_rule: KeyRule::new(&asked.cache.key),
+                    origin: asked.origin,
+                    site: u16::try_from(site).ok()?,
+                })
+            })
+            .collect();
+        let head_limits = HeadLimits {
+            head_bytes: plan.limits.head_bytes,
+            fields: plan.limits.fields,
+            target_bytes: plan.limits.uri_bytes,
+        };
+        let connections_max = plan.limits.connections.div_ceil(shards);
+        Setting { plan, table, routes, seed, head_limits, connections_max }
+    }
+
+    /// A route's facts.
+    pub fn route(&self, id: RouteId) -> Option<&RouteFacts> {
+        self.routes.get(id.0 as usize)
+    }
+
+    /// `[limits]`
+    pub fn limits(&self) -> &Limits {
+        &self.plan.limits
+    }
+}
+
+/// One shard.
+pub struct Shard {
+    /// Its number, from 0.
+    pub id: usize,
+    /// How many shards there are.
+    pub count: usize,
+    /// The compiled Plan.
+    pub setting: Arc<Setting>,
+    /// Objects whose home it is.
+    pub memory: RefCell<Memory>,
+    /// Handles to siblings' objects.
+    pub replicas: RefCell<Replicas>,
+    /// Flights that others may join, by key. Home only.
+    pub flights: RefCell<KeyMap<Vec<Rc<Flight>>>>,
+    /// Siblings' readers of flights here. Home only.
+    pub guests: RefCell<HashMap<Guest, (Rc<Flight>, usize)>>,
+    /// Keys whose responses can't be shared, until when (hit-for-miss).
+    marks: RefCell<KeyMap<Mono>>,
+    /// Connections to origins, by origin.
+    pub pools: Vec<Pool>,
+    /// What it counts.
+    pub counters: Arc<Counters>,
+    /// What all shards count, to compare loads.
+    pub siblings: Arc<[Arc<Counters>]>,
+    /// Log lines on their way.
+    pub lines: RefCell<Lines>,
+    /// Its post office.
+    pub post: Post,
+    /// No new work; what is under way ends.
+    pub stopping: Cell<bool>,
+    budget: &'static Budget,
+    wall: Cell<Wall>,
+    open: Cell<usize>,
+    flusher: Cell<Option<Waker>>,
+    waiting: RefCell<HashMap<u64, Sender<Told>>>,
+    tickets: Cell<u64>,
+    buffers: RefCell<Vec<Buffer>>,
+    heads: RefCell<Vec<RequestHead>>,
+    gathers: RefCell<Vec<Box<Gather<Keep>>>>,
+}
+
+impl Shard {
+    /// A shard that owns nothing yet.
+    pub fn new(
+        id: usize,
+        setting: Arc<Setting>,
+        post: Post,
+        siblings: Arc<[Arc<Counters>]>,
+        lines: Lines,
+        budget: &'static Budget,
+    ) -> Rc<Shard> {
+        let counters = siblings[id].clone();
+        let pools = setting.plan.origins.iter().map(Pool::new).collect();
+        Rc::new(Shard {
+            id,
+            count: siblings.len(),
+            memory: RefCell::new(Memory::new(budget)),
+            replicas: RefCell::new(Replicas::new(setting.plan.shards.replicas)),
+            flights: RefCell::default(),
+            guests: RefCell::default(),
+            marks: RefCell::default(),
+            pools,
+            counters,
+            siblings,
+            lines: RefCell::new(lines),
+            post,
+            stopping: Cell::new(false),
+            budget,
+            wall: Cell::new(rt::wall()),
+            open: Cell::new(0),
+            flusher: Cell::new(None),
+            waiting: RefCell::default(),
+            tickets: Cell::new(0),
+            buffers: RefCell::default(),
+            heads: RefCell::default(),
+            gathers: RefCell::default(),
+            setting,
+        })
+    }
+
+    /// The wall clock, as of the last tick.
+    pub fn wall(&self) -> Wall {
+        self.wall.get()
+    }
+
+    /// The shard that owns `key`.
+    pub fn home(&self, key: Key) -> usize {
+        if self.count == 1 {
+            0
+        } else {
+            key.home(self.count)
+        }
+    }
+
+    /// The memory budget of this shard.
+    pub fn budget(&self) -> &'static Budget {
+        self.budget
+    }
+
+    /// Largest object this shard stores.
+    pub fn object_bytes_max(&self) -> u64 {
+        (self.budget.limit() / limits::OBJECT_SHARE) as u64
+    }
+
+    // Reused memory.
+
+    /// A read buffer, charged to the budget. `None`: no memory, close something.
+    pub fn take_buffer(&self) -> Option<Buffer> {
+        if let Some(buffer) = self.buffers.borrow_mut().pop() {
+            return Some(buffer);
+        }
+        let charged = self.memory.borrow_mut().charge(BUFFER_BYTES);
+        self.bury_dead();
+        charged.then(|| Buffer::with_capacity(BUFFER_BYTES))
+    }
+
+    /// Gives a buffer back. One that had to grow for a large head is not kept.
+    pub fn give_buffer(&self, mut buffer: Buffer) {
+        let mut spare = self.buffers.borrow_mut();
+        if buffer.capacity() == BUFFER_BYTES && spare.len() < SPARE_MAX {
+            buffer.clear();
+            spare.push(buffer);
+        } else {
+            // Growth beyond BUFFER_BYTES was charged by `grow_buffer`.
+            self.budget.release(buffer.capacity().max(BUFFER_BYTES));
+        }
+    }
+
+    /// Lets a buffer hold a head of up to `bytes`, charged to the budget.
+    pub fn grow_buffer(&self, buffer: &mut Buffer, bytes: usize) -> bool {
+        let before = buffer.capacity();
+        if before >= bytes {
+            buffer.make_room(before);
+            return true;
+        }
+        let charged = self.memory.borrow_mut().charge(bytes - before);
+        self.bury_dead();
+        if charged {
+            buffer.make_room(bytes);
+            // The allocator may have given more than was asked; charge what is there.
+            let more = buffer.capacity().saturating_sub(bytes);
+            if more > 0 && !self.budget.charge(more) {
+                debug_assert!(false, "reserve_exact gave more than asked");
+            }
+        }
+        charged
+    }
+
+    /// A head to parse into.
+    pub fn take_head(&self) -> RequestHead {
+        self.heads.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Gives a head back.
+    pub fn give_head(&self, head: RequestHead) {
+        let mut spare = self.heads.borrow_mut();
+        if spare.len() < SPARE_MAX {
+            spare.push(head);
+        }
+    }
+
+    /// An empty gather.
+    pub fn take_gather(&self) -> Box<Gather<Keep>> {
+        self.gathers.borrow_mut().pop().unwrap_or_else(Gather::new)
+    }
+
+    /// Gives a gather back; what it kept alive is let go.
+    pub fn give_gather(&self, mut gather: Box<Gather<Keep>>) {
+        gather.clear();
+        let mut spare = self.gathers.borrow_mut();
+        if spare.len() < SPARE_MAX {
+            spare.push(gather);
+        }
+    }
+
+    // Connections.
+
+    /// Client connections open here.
+    pub fn open(&self) -> usize {
+        self.open.get()
+    }
+
+    /// Counts a connection until what it returns is dropped.
+    pub fn enter(self: &Rc<Self>) -> OpenConnection {
+        self.open.set(self.open.get() + 1);
+        self.counters.open.set(self.open.get() as u64);
+        OpenConnection(self.clone())
+    }
+
+    // Marks.
+
+    /// This key's responses can't be shared for a while.
+    pub fn mark(&self, key: Key, now: Mono) {
+        let mut marks = self.marks.borrow_mut();
+        if marks.len() < MARKS_MAX {
+            marks.insert(key, Mono(now.0 + limits::HIT_FOR_MISS_SECONDS as u64 * 1000));
+        }
+    }
+
+    /// Responses of this key are worth sharing again.
+    pub fn unmark(&self, key: Key) {
+        self.marks.borrow_mut().remove(&key);
+    }
+
+    /// Is it useless to share fetches of this key?
+    pub fn is_marked(&self, key: Key, now: Mono) -> bool {
+        self.marks.borrow().get(&key).is_some_and(|until| now < *until)
+    }
+
+    // Letters.
+
+    /// Sends a letter with the others of this turn.
+    pub fn send(&self, to: usize, letter: Letter) {
+        if self.post.put(to, letter) {
+            if let Some(waker) = self.flusher.take() {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Names a new conversation of letters.
+    pub fn ticket(&self) -> u64 {
+        self.tickets.set(self.tickets.get() + 1);
+        self.tickets.get()
+    }
+
+    /// Sends a letter and gives what waits for the news it brings.
+    pub fn demand(&self, to: usize, ticket: u64, letter: Letter) -> Waiting<Told> {
+        let (sender, waiting) = oneshot();
+        self.waiting.borrow_mut().insert(ticket, sender);
+        self.send(to, letter);
+        waiting
+    }
+
+    /// News arrived for a ticket. `false`: nobody waits for it any more.
+    pub fn told(&self, ticket: u64, told: Told) -> bool {
+        let sender = self.waiting.borrow_mut().remove(&ticket);
+        match sender {
+            Some(sender) if !sender.is_forgotten() => {
+                sender.send(told);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Nobody waits for this ticket any more.
+    pub fn forget(&self, ticket: u64) {
+        self.waiting.borrow_mut().remove(&ticket);
+    }
+
+    /// Tells siblings to let go of what died here. Call after anything that may evict.
+    pub fn bury_dead(&self) {
+        if !self.memory.borrow().has_dead() {
+            return;
+        }
+        let dead = self.memory.borrow_mut().take_dead();
+        for (key, holders) in dead {
+            for sibling in (0..self.count).filter(|sibling| holders >> (sibling % 64) & 1 == 1) {
+                if sibling != self.id {
+                    self.send(sibling, Letter::LetGo { key });
+                }
+            }
+        }
+    }
+
+    /// The task that flushes the outboxes once per turn, after the tasks that filled them.
+    pub async fn flush_forever(self: Rc<Self>) {
+        loop {
+            self.post.flush();
+            let mut woken = false;
+            poll_fn(|cx| {
+                if std::mem::replace(&mut woken, true) {
+                    return Poll::Ready(());
+                }
+                self.flusher.set(Some(cx.waker().clone()));
+                Poll::Pending
+            })
+            .await;
+        }
+    }
+
+    /// What is done several times a second: clocks, levels, old marks.
+    pub fn tick(&self, now: Mono) {
+        self.wall.set(rt::wall());
+        self.marks.borrow_mut().retain(|_, until| now < *until);
+        self.pools.iter().for_each(|pool| pool.close_idle(now));
+        let memory = self.memory.borrow();
+        let counters = &self.counters;
+        counters.objects.set(memory.len() as u64);
+        counters.stored_bytes.set(memory.stored_bytes() as u64);
+        counters.evicted.set(memory.evicted());
+        counters.memory_used.set(self.budget.used() as u64);
+        counters.replicas.set(self.replicas.borrow().len() as u64);
+        counters.letters.set(self.post.sent());
+        if self.post.has_unsent() {
+            self.post.flush();
+        }
+    }
+}
+
+/// Counts a client connection while it lives.
+pub struct OpenConnection(Rc<Shard>);
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.open.set(self.0.open.get().saturating_sub(1));
+        self.0.counters.open.set(self.0.open.get() as u64);
+    }
+}

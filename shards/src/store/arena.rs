@@ -1,0 +1,260 @@
+//! Memory for bodies: chunks that one task fills while others already read what is there.
+//!
+//! | phase | who | what |
+//! |---|---|---|
+//! | filling | one [`Filling`], never cloned | writes behind `at`, cuts finished parts off as pieces |
+//! | shared | any number of [`Piece`]s, on any shard | read their own range, which never changes again |
+//! | gone | the last of them, on any shard | the memory is freed and the budget released |
+//!
+//! Every chunk is charged to the budget of the shard that made it when it is made, and released
+//! when it is really freed, so bytes that a slow reader parks are counted until they are gone.
+
+use crate::rt::IoBufMut;
+use std::alloc::{alloc, dealloc, Layout};
+use std::ops::Deref;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+
+/// One shard's share of the memory budget, in bytes. Lives as long as the process.
+#[derive(Debug)]
+pub struct Budget {
+    limit: usize,
+    used: AtomicUsize,
+}
+
+impl Budget {
+    /// A budget of `limit` bytes.
+    pub fn new(limit: usize) -> &'static Budget {
+        Box::leak(Box::new(Budget { limit, used: AtomicUsize::new(0) }))
+    }
+
+    /// Takes `bytes` if they fit.
+    pub fn charge(&self, bytes: usize) -> bool {
+        let take = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= self.limit);
+        self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+    }
+
+    /// Gives `bytes` back, from any thread.
+    pub fn release(&self, bytes: usize) {
+        let before = self.used.fetch_sub(bytes, Ordering::Relaxed);
+        debug_assert!(before >= bytes, "released more than was charged");
+    }
+
+    /// Bytes charged now.
+    pub fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// The bound.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+}
+
+/// Charged beside each chunk for its own bookkeeping and the allocator's.
+const CHUNK_OVERHEAD: usize = 64;
+
+struct Chunk {
+    memory: NonNull<u8>,
+    capacity: usize,
+    budget: &'static Budget,
+}
+
+// SAFETY: the memory is written only through the one `Filling`, behind every range that a piece
+// covers; pieces only read. Handing a piece to another thread goes through a queue or an Arc,
+// which orders the writes before the reads.
+unsafe impl Send for Chunk {}
+// SAFETY: as above.
+unsafe impl Sync for Chunk {}
+
+impl Chunk {
+    fn layout(capacity: usize) -> Layout {
+        // A capacity above isize::MAX can't have been charged to any real budget.
+        Layout::array::<u8>(capacity.max(1)).unwrap_or(Layout::new::<u8>())
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `Filling::new` with the same layout; the last owner is us.
+        unsafe { dealloc(self.memory.as_ptr(), Chunk::layout(self.capacity)) };
+        self.budget.release(self.capacity + CHUNK_OVERHEAD);
+    }
+}
+
+/// The right to fill a chunk.
+pub struct Filling {
+    chunk: Arc<Chunk>,
+    /// Start of what is filled but not cut off yet.
+    from: usize,
+    /// End of what is filled.
+    at: usize,
+}
+
+impl Filling {
+    /// A chunk of `capacity` bytes, if the budget has room and the machine has memory.
+    pub fn new(budget: &'static Budget, capacity: usize) -> Option<Filling> {
+        if capacity > isize::MAX as usize / 2 || !budget.charge(capacity + CHUNK_OVERHEAD) {
+            return None;
+        }
+        // SAFETY: the layout's size is at least 1.
+        let memory = NonNull::new(unsafe { alloc(Chunk::layout(capacity)) });
+        let Some(memory) = memory else {
+            budget.release(capacity + CHUNK_OVERHEAD);
+            return None;
+        };
+        let chunk = Chunk { memory, capacity, budget };
+        Some(Filling { chunk: Arc::new(chunk), from: 0, at: 0 })
+    }
+
+    /// Bytes that still fit.
+    pub fn room(&self) -> usize {
+        self.chunk.capacity - self.at
+    }
+
+    /// Copies as much of `bytes` as fits; returns how much.
+    pub fn copy(&mut self, bytes: &[u8]) -> usize {
+        let n = bytes.len().min(self.room());
+        // SAFETY: `at + n` is inside the chunk; nobody reads behind `at`; `bytes` is other memory,
+        // since a slice into this chunk ends at or before `at`.
+        unsafe {
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.chunk.memory.as_ptr().add(self.at), n);
+        }
+        self.at += n;
+        n
+    }
+
+    /// What was filled since the last cut, as a piece; `None` when nothing was.
+    pub fn cut(&mut self) -> Option<Piece> {
+        if self.at == self.from {
+            return None;
+        }
+        let piece = Piece {
+            chunk: self.chunk.clone(),
+            from: self.from as u32,
+            len: (self.at - self.from) as u32,
+        };
+        self.from = self.at;
+        Some(piece)
+    }
+}
+
+// SAFETY: the chunk's memory never moves; the kernel writes behind `at` only, where nobody reads.
+unsafe impl IoBufMut for Filling {
+    fn write_ptr(&mut self) -> *mut u8 {
+        // SAFETY: `at` is at most the capacity.
+        unsafe { self.chunk.memory.as_ptr().add(self.at) }
+    }
+
+    fn bytes_total(&mut self) -> usize {
+        self.room()
+    }
+
+    unsafe fn set_init(&mut self, pos: usize) {
+        debug_assert!(pos <= self.room());
+        self.at += pos;
+    }
+}
+
+/// A part of a body that never changes again. Cheap to clone and to send to a sibling.
+#[derive(Clone)]
+pub struct Piece {
+    chunk: Arc<Chunk>,
+    from: u32,
+    len: u32,
+}
+
+impl Piece {
+    /// Joins `next` onto this piece when it continues it in the same chunk.
+    pub fn join(&mut self, next: &Piece) -> bool {
+        let follows = Arc::ptr_eq(&self.chunk, &next.chunk) && self.from + self.len == next.from;
+        if follows {
+            self.len += next.len;
+        }
+        follows
+    }
+
+    /// Bytes that keeping this piece keeps from being freed, beyond its own.
+    pub fn waste(&self) -> usize {
+        self.chunk.capacity - self.len as usize
+    }
+
+    /// The part of it from `at` on.
+    #[must_use]
+    pub fn skip(&self, at: usize) -> Piece {
+        let at = (at as u32).min(self.len);
+        Piece { chunk: self.chunk.clone(), from: self.from + at, len: self.len - at }
+    }
+}
+
+impl Deref for Piece {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: the range was filled before the piece was cut and nobody writes it again.
+        unsafe {
+            std::slice::from_raw_parts(
+                self.chunk.memory.as_ptr().add(self.from as usize),
+                self.len as usize,
+            )
+        }
+    }
+}
+
+impl std::fmt::Debug for Piece {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Piece({} bytes)", self.len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_stay_while_the_rest_is_filled() {
+        let budget = Budget::new(1 << 20);
+        let mut filling = Filling::new(budget, 10).unwrap();
+        assert_eq!(filling.copy(b"hello "), 6);
+        let mut first = filling.cut().unwrap();
+        assert_eq!(filling.copy(b"world!"), 4);
+        let second = filling.cut().unwrap();
+        assert!(filling.cut().is_none());
+        assert_eq!((&*first, &*second), (&b"hello "[..], &b"worl"[..]));
+        assert!(first.join(&second));
+        assert_eq!(&*first, b"hello worl");
+        assert_eq!(&*first.skip(6), b"worl");
+        assert!(!first.join(&second));
+    }
+
+    #[test]
+    fn the_budget_is_hard_and_comes_back() {
+        let budget = Budget::new(1000);
+        let filling = Filling::new(budget, 500).unwrap();
+        assert!(Filling::new(budget, 500).is_none());
+        let mut filling = filling;
+        filling.copy(b"x");
+        let piece = filling.cut().unwrap();
+        drop(filling);
+        assert_eq!(budget.used(), 500 + CHUNK_OVERHEAD);
+        std::thread::spawn(move || drop(piece)).join().unwrap();
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn a_reader_on_another_thread_sees_whole_pieces() {
+        let budget = Budget::new(1 << 20);
+        let (send, receive) = std::sync::mpsc::channel::<Piece>();
+        let reader = std::thread::spawn(move || {
+            receive.iter().map(|piece| piece.iter().map(|b| u64::from(*b)).sum::<u64>()).sum::<u64>()
+        });
+        let mut filling = Filling::new(budget, 4096).unwrap();
+        for value in 0..=255_u8 {
+            filling.copy(&[value; 16]);
+            send.send(filling.cut().unwrap()).unwrap();
+        }
+        drop(send);
+        assert_eq!(reader.join().unwrap(), 16 * (255 * 256 / 2));
+    }
+}

@@ -1,0 +1,177 @@
+//! A shard's share of the memory cache: the objects whose home it is, under its budget.
+
+use super::arena::{Budget, Filling};
+use super::object::{Object, Parts, Resident};
+use super::replicas::selects;
+use ringside_engine::http::Fields;
+use ringside_engine::key::{Key, Seed};
+use ringside_engine::limits;
+use ringside_engine::store::Index;
+use std::sync::Arc;
+
+/// Objects that died and may have replicas: their key, and the shards to tell (bit by shard
+/// modulo 64).
+pub type Dead = Vec<(Key, u64)>;
+
+/// The index and the budget of one home shard.
+pub struct Memory {
+    index: Index<Resident>,
+    budget: &'static Budget,
+    /// Replicas to be let go, collected by evictions until the shard carries them out.
+    dead: Dead,
+    evicted: u64,
+}
+
+/// What one eviction round frees beyond the need, so that not every byte starts a round.
+const EVICT_AHEAD_BYTES: usize = 64 * 1024;
+
+impl Memory {
+    /// An empty store under `budget`.
+    pub fn new(budget: &'static Budget) -> Self {
+        Memory { index: Index::new(budget.limit()), budget, dead: Vec::new(), evicted: 0 }
+    }
+
+    /// The object that this request selects among the variants of `key`.
+    pub fn find(&self, key: Key, seed: Seed, request: Fields<'_>) -> Option<&Arc<Object>> {
+        let mut variants = self.index.variants(key);
+        variants.find(|(_, held)| selects(&held.0, seed, request)).map(|(_, held)| &held.0)
+    }
+
+    /// Some variant of `key` is stored.
+    pub fn has(&self, key: Key) -> bool {
+        self.index.variants(key).next().is_some()
+    }
+
+    /// Makes an object, evicting for its memory, and puts it in the place of what it replaces.
+    /// `None`: there is no room even so.
+    pub fn store(&mut self, parts: &Parts<'_>) -> Option<Arc<Object>> {
+        let bytes = parts.head.len() + 1024 + super::object::SMALL_BODY_BYTES;
+        let object = self.with_room(bytes, |budget| Object::new(parts, budget))?;
+        self.put(object.clone());
+        Some(object)
+    }
+
+    /// Puts `object` in, in the place of the variant it replaces (RFC 9111, 3 and 4.1).
+    pub fn put(&mut self, object: Arc<Object>) {
+        let key = object.key;
+        let no_vary = object.vary_names().is_empty();
+        let replaced: Vec<_> = self
+            .index
+            .variants(key)
+            .filter(|(_, held)| {
+                // Without Vary on either side only one can be selected: the newer.
+                no_vary || held.0.vary_names().is_empty() || held.0.variant == object.variant
+            })
+            .map(|(slot, _)| slot)
+            .collect();
+        for slot in replaced {
+            let old = self.index.remove(slot);
+            self.bury(old);
+        }
+        while self.index.variants(key).count() >= limits::VARIANTS_MAX {
+            let Some((oldest, _)) = self.index.variants(key).last() else { break };
+            let old = self.index.remove(oldest);
+            self.bury(old);
+        }
+        self.index.insert(Resident(object));
+    }
+
+    /// Removes every variant of `key`; returns how many.
+    pub fn purge(&mut self, key: Key) -> usize {
+        let mut removed = Vec::new();
+        self.index.remove_all(key, |held| removed.push(held));
+        let count = removed.len();
+        removed.into_iter().for_each(|held| self.bury(Some(held)));
+        count
+    }
+
+    /// Removes exactly this object, if it is still there.
+    pub fn remove(&mut self, object: &Arc<Object>) {
+        let found = self
+            .index
+            .variants(object.key)
+            .find(|(_, held)| Arc::ptr_eq(&held.0, object))
+            .map(|(slot, _)| slot);
+        if let Some(slot) = found {
+            let old = self.index.remove(slot);
+            self.bury(old);
+        }
+    }
+
+    /// Memory for content that arrives, evicting if needed.
+    pub fn filling(&mut self, capacity: usize) -> Option<Filling> {
+        self.with_room(capacity + 256, |budget| Filling::new(budget, capacity))
+    }
+
+    /// Charges `bytes` that live elsewhere (connection buffers), evicting if needed.
+    pub fn charge(&mut self, bytes: usize) -> bool {
+        self.with_room(bytes, |budget| budget.charge(bytes).then_some(())).is_some()
+    }
+
+    /// Tries `make`; when the budget refuses, evicts about `bytes` and tries once more. Evicted
+    /// memory that a reader or a replica still holds is not free yet, so this may fail with an
+    /// index that is not empty: better to refuse than to empty the cache.
+    fn with_room<T>(
+        &mut self,
+        bytes: usize,
+        mut make: impl FnMut(&'static Budget) -> Option<T>,
+    ) -> Option<T> {
+        if let Some(made) = make(self.budget) {
+            return Some(made);
+        }
+        let over = (self.budget.used() + bytes).saturating_sub(self.budget.limit());
+        let goal = over + EVICT_AHEAD_BYTES.min(self.budget.limit() / 64);
+        let mut freed = 0;
+        while freed < goal {
+            let Some(victim) = self.index.evict() else { break };
+            freed += ringside_engine::store::Entry::cost(&victim);
+            self.evicted += 1;
+            self.bury(Some(victim));
+        }
+        make(self.budget)
+    }
+
+    fn bury(&mut self, held: Option<Resident>) {
+        if let Some(Resident(object)) = held {
+            let holders = object.kill();
+            if holders != 0 {
+                self.dead.push((object.key, holders));
+            }
+        }
+    }
+
+    /// Replicas whose holders must be told, since the last call.
+    pub fn take_dead(&mut self) -> Dead {
+        std::mem::take(&mut self.dead)
+    }
+
+    /// There is something for [`Memory::take_dead`].
+    pub fn has_dead(&self) -> bool {
+        !self.dead.is_empty()
+    }
+
+    /// Objects stored.
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Nothing is stored.
+    pub fn is_empty(&self) -> bool {
+        self.index.len() == 0
+    }
+
+    /// Bytes of stored objects.
+    pub fn stored_bytes(&self) -> usize {
+        self.index.bytes()
+    }
+
+    /// Evictions so far.
+    pub fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// The budget.
+    pub fn budget(&self) -> &'static Budget {
+        self.budget
+    }
+}

@@ -1,0 +1,241 @@
+//! A finished cached response.
+//!
+//! | phase | who | may do |
+//! |---|---|---|
+//! | made | the home shard's flight | nothing changes after this but the bits below |
+//! | live | any shard that holds a handle | serve it; set `touched` when it is clear |
+//! | dead | anybody who still holds it | finish what is under way; start nothing new |
+//! | gone | the last holder, on any shard | memory freed, budget released |
+//!
+//! `live` is cleared by the home shard on purge, replacement and eviction, and checked by every
+//! shard before each use: one load of a line that nobody writes.
+
+use super::arena::{Budget, Filling, Piece};
+use ringside_engine::cache::Facts;
+use ringside_engine::http::{Response, ResponseHead, HeadLimits};
+use ringside_engine::key::Key;
+use ringside_engine::store::Entry;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::Arc;
+
+/// Bodies up to this size share one allocation with their head.
+pub const SMALL_BODY_BYTES: usize = 16 * 1024;
+
+/// Charged per object for its bookkeeping: the object, its place in the index, the allocator's.
+const OBJECT_OVERHEAD: usize = 256;
+
+/// One stored response, complete.
+pub struct Object {
+    /// The cache key, without the variant.
+    pub key: Key,
+    /// What the request fields named in Vary were, as a hash; 0 without Vary.
+    pub variant: u64,
+    /// What decisions need: age, lifetime, status.
+    pub facts: Facts,
+    holders: AtomicU64,
+    body_bytes: u64,
+    /// Head, then the names in Vary, then the body if it is small.
+    data: Box<[u8]>,
+    pieces: Box<[Piece]>,
+    budget: &'static Budget,
+    head_bytes: u32,
+    vary_bytes: u16,
+    live: AtomicBool,
+    touched: AtomicBool,
+}
+
+/// What an object is made of.
+pub struct Parts<'a> {
+    /// The cache key, without the variant.
+    pub key: Key,
+    /// Hash of the selecting request fields; 0 without Vary.
+    pub variant: u64,
+    /// Facts for decisions.
+    pub facts: Facts,
+    /// Status line and end-to-end fields, without framing and without the last empty line.
+    pub head: &'a [u8],
+    /// The names in Vary in normal form; empty without Vary.
+    pub vary: &'a [u8],
+    /// The body; adjacent pieces joined.
+    pub body: &'a [Piece],
+}
+
+impl Object {
+    /// An object charged to `budget`, or `None` when that is full (make room and try again).
+    pub fn new(parts: &Parts<'_>, budget: &'static Budget) -> Option<Arc<Object>> {
+        let body_bytes: usize = parts.body.iter().map(|piece| piece.len()).sum();
+        let small = body_bytes <= SMALL_BODY_BYTES;
+        let inline = if small { body_bytes } else { 0 };
+        let data_bytes = parts.head.len() + parts.vary.len() + inline;
+        let (head_bytes, vary_bytes) =
+            (u32::try_from(parts.head.len()).ok()?, u16::try_from(parts.vary.len()).ok()?);
+        let pieces = if small { Box::default() } else { tight(parts.body, budget)? };
+        if !budget.charge(data_bytes + OBJECT_OVERHEAD) {
+            return None;
+        }
+        let mut data = Vec::with_capacity(data_bytes);
+        data.extend_from_slice(parts.head);
+        data.extend_from_slice(parts.vary);
+        if small {
+            parts.body.iter().for_each(|piece| data.extend_from_slice(piece));
+        }
+        Some(Arc::new(Object {
+            key: parts.key,
+            variant: parts.variant,
+            facts: parts.facts,
+            holders: AtomicU64::new(0),
+            body_bytes: body_bytes as u64,
+            data: data.into_boxed_slice(),
+            pieces,
+            budget,
+            head_bytes,
+            vary_bytes,
+            live: AtomicBool::new(true),
+            touched: AtomicBool::new(false),
+        }))
+    }
+
+    /// The same body under a head that a 304 has freshened (RFC 9111, 3.2).
+    pub fn freshened(&self, head: &[u8], vary: &[u8], variant: u64, facts: Facts) -> Option<Arc<Object>> {
+        let inline = self.small_body();
+        if !self.budget.charge(head.len() + vary.len() + inline.len() + OBJECT_OVERHEAD) {
+            return None;
+        }
+        let data = [head, vary, inline].concat().into_boxed_slice();
+        Some(Arc::new(Object {
+            key: self.key,
+            variant,
+            facts,
+            holders: AtomicU64::new(0),
+            body_bytes: self.body_bytes,
+            data,
+            pieces: self.pieces.clone(),
+            budget: self.budget,
+            head_bytes: head.len() as u32,
+            vary_bytes: vary.len() as u16,
+            live: AtomicBool::new(true),
+            touched: AtomicBool::new(false),
+        }))
+    }
+
+    /// Status line and fields; no framing, no Age, no last empty line.
+    pub fn head(&self) -> &[u8] {
+        self.data.get(..self.head_bytes as usize).unwrap_or_default()
+    }
+
+    /// The names in Vary, in normal form; empty without Vary.
+    pub fn vary_names(&self) -> &[u8] {
+        let from = self.head_bytes as usize;
+        self.data.get(from..from + self.vary_bytes as usize).unwrap_or_default()
+    }
+
+    /// Where the small body lies in [`Object::data`]; empty when it lies in pieces.
+    pub fn small_body_range(&self) -> std::ops::Range<usize> {
+        self.head_bytes as usize + self.vary_bytes as usize..self.data.len()
+    }
+
+    /// The body if it is small, else nothing.
+    pub fn small_body(&self) -> &[u8] {
+        self.data.get(self.small_body_range()).unwrap_or_default()
+    }
+
+    /// The body's pieces if it is not small.
+    pub fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
+    /// Length of the body.
+    pub fn body_bytes(&self) -> u64 {
+        self.body_bytes
+    }
+
+    /// Head, Vary names and small body as one.
+    pub fn data(&self) -> &[u8] {
+        &self.data
+    }
+
+    /// May it still be served?
+    pub fn is_live(&self) -> bool {
+        self.live.load(Ordering::Acquire)
+    }
+
+    /// It may never be served again. Only its home shard calls this. Returns the shards (bit by
+    /// shard modulo 64) that keep a replica and must be told to let go.
+    pub fn kill(&self) -> u64 {
+        self.live.store(false, Ordering::Release);
+        self.holders.load(Ordering::Relaxed)
+    }
+
+    /// Notes a use for eviction; writes only when that is news.
+    pub fn touch(&self) {
+        if !self.touched.load(Ordering::Relaxed) {
+            self.touched.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Notes that `shard` was handed it. Only its home shard calls this.
+    pub fn held_by(&self, shard: usize) {
+        let bit = 1 << (shard % 64);
+        self.holders.store(self.holders.load(Ordering::Relaxed) | bit, Ordering::Relaxed);
+    }
+
+    /// Parses its head into `into` for decisions that read fields.
+    pub fn response<'b>(&'b self, into: &'b mut ResponseHead) -> Option<Response<'b>> {
+        parse_stored(self.head(), into)
+    }
+}
+
+/// Reads a head that we composed ourselves: complete but for its last empty line.
+///
+/// The parser wants the empty line, so it is read with one appended in a scratch that keeps the
+/// same positions.
+pub fn parse_stored<'b>(head: &'b [u8], into: &'b mut ResponseHead) -> Option<Response<'b>> {
+    let mut whole = Vec::with_capacity(head.len() + 2);
+    whole.extend_from_slice(head);
+    whole.extend_from_slice(b"\r\n");
+    let unbounded = HeadLimits { head_bytes: usize::MAX, fields: 256, target_bytes: usize::MAX };
+    into.parse(&whole, &unbounded).ok()?;
+    Some(into.view(head))
+}
+
+/// The body in as few bytes as it needs: a last piece that keeps much unused memory is copied.
+fn tight(body: &[Piece], budget: &'static Budget) -> Option<Box<[Piece]>> {
+    let mut pieces: Vec<Piece> = Vec::new();
+    for piece in body {
+        if !pieces.last_mut().is_some_and(|last| last.join(piece)) {
+            pieces.push(piece.clone());
+        }
+    }
+    if let Some(last) = pieces.last_mut() {
+        if last.waste() > 4096.max(last.len() / 8) {
+            let mut filling = Filling::new(budget, last.len())?;
+            filling.copy(last);
+            *last = filling.cut()?;
+        }
+    }
+    Some(pieces.into_boxed_slice())
+}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        self.budget.release(self.data.len() + OBJECT_OVERHEAD);
+    }
+}
+
+/// An object in its home shard's index.
+pub struct Resident(pub Arc<Object>);
+
+impl Entry for Resident {
+    fn key(&self) -> Key {
+        self.0.key
+    }
+
+    fn cost(&self) -> usize {
+        self.0.data.len() + self.0.pieces.iter().map(|piece| piece.len()).sum::<usize>() + OBJECT_OVERHEAD
+    }
+
+    fn take_touched(&self) -> bool {
+        // Rarely set, so usually only a load.
+        self.0.touched.load(Ordering::Relaxed) && self.0.touched.swap(false, Ordering::Relaxed)
+    }
+}
