@@ -20,6 +20,14 @@ impl Key {
         ((high * shards as u128) >> 64) as usize
     }
 
+    /// The key of a variant: this one and the hash of the request fields that Vary names. The
+    /// home is that of the plain key, so that all variants live on one shard.
+    #[must_use]
+    pub fn with(self, secondary: u64) -> Key {
+        // Odd, so that it is a bijection: no two hashes fall together.
+        Key(self.0 ^ u128::from(secondary.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+    }
+
     /// Bits for a hash table.
     #[must_use]
     pub fn fold(self) -> u64 {
@@ -89,6 +97,24 @@ mod tests {
         let mut upper = KeyWriter::new(Seed([1, 2]));
         upper.lower(&long);
         assert_eq!(upper.finish(), key(&[&[b'a'; 200]]));
+    }
+
+    #[test]
+    fn variants_differ_and_live_at_one_home() {
+        let plain = key(&[b"/"]);
+        let mut seen: alloc::vec::Vec<Key> = (1..=1000).map(|n| plain.with(n)).collect();
+        assert!(seen.iter().all(|key| key.home(7) == plain.home(7)));
+        seen.push(plain);
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), 1001);
+    }
+
+    #[test]
+    fn the_seed_matters() {
+        let mut other = KeyWriter::new(Seed([1, 3]));
+        other.bytes(b"ab");
+        assert_ne!(other.finish(), key(&[b"ab"]));
     }
 
     #[test]

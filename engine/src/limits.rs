@@ -29,3 +29,7 @@ pub const WINDOW_BYTES: usize = 1024 * 1024;
 
 /// Empty lines skipped before a request line (RFC 9112, 2.2).
 pub const EMPTY_LINES_MAX: usize = 4;
+
+/// Options of Connection that are honoured beyond the known ones. Nobody names so many; each is
+/// compared with every field, so a head full of them must not cost a square.
+pub const CONNECTION_OPTIONS_MAX: usize = 32;

@@ -1,80 +1,83 @@
 //! How a request was answered and why, in closed lists. The same words stand in Cache-Status, in
 //! the log and in metrics.
 
-/// Why something was not answered from the cache, or not at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
-    /// Nothing to explain.
-    None,
-    /// Nothing is stored for this URL.
-    NotStored,
-    /// Something is stored for this URL, but for other request fields.
-    VaryMiss,
-    /// What is stored is not fresh any more.
-    Expired,
-    /// The request demands the origin's word.
-    NoCacheRequest,
-    /// The stored response demands validation before each use.
-    NoCacheStored,
-    /// The request wants it fresher than it is.
-    TooOldForRequest,
-    /// It is stale and may not be served so, whatever the request allows.
-    MustRevalidate,
-    /// The method is not answered from a cache.
-    Method,
-    /// The route does not cache.
-    RouteOff,
-    /// The request forbids storing.
-    RequestNoStore,
-    /// The last response for this URL could not be shared.
-    HitForMiss,
-    /// The client wants another protocol.
-    Upgrade,
-    /// Only the cache may answer, and it can't.
-    OnlyIfCached,
-    /// A queue or the memory was full.
-    Busy,
-    /// The request is malformed.
-    BadRequest,
-    /// The request is too large.
-    TooLarge,
-    /// No site or route answers for it.
-    NoSite,
-    /// The client took too long.
-    Timeout,
-    /// The origin did not answer, or answered nonsense.
-    OriginBroken,
-    /// The origin took too long.
-    OriginTimeout,
+/// A closed list whose members each have one word.
+macro_rules! words {
+    ($(#[$about:meta])* pub enum $name:ident {
+        $($(#[$meaning:meta])* $member:ident $word:literal,)*
+    }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$meaning])* $member,)* }
+
+        impl $name {
+            /// All of them, in order.
+            pub const ALL: &'static [$name] = &[$($name::$member,)*];
+
+            /// The word for logs and metrics.
+            #[must_use]
+            pub const fn word(self) -> &'static str {
+                match self { $($name::$member => $word,)* }
+            }
+        }
+    };
 }
 
-impl Reason {
-    /// The word for logs and metrics.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Reason::None => "",
-            Reason::NotStored => "not-stored",
-            Reason::VaryMiss => "vary-miss",
-            Reason::Expired => "expired",
-            Reason::NoCacheRequest => "no-cache-request",
-            Reason::NoCacheStored => "no-cache-stored",
-            Reason::TooOldForRequest => "too-old-for-request",
-            Reason::MustRevalidate => "must-revalidate",
-            Reason::Method => "method",
-            Reason::RouteOff => "route-off",
-            Reason::RequestNoStore => "request-no-store",
-            Reason::HitForMiss => "hit-for-miss",
-            Reason::Upgrade => "upgrade",
-            Reason::OnlyIfCached => "only-if-cached",
-            Reason::Busy => "busy",
-            Reason::BadRequest => "bad-request",
-            Reason::TooLarge => "too-large",
-            Reason::NoSite => "no-site",
-            Reason::Timeout => "timeout",
-            Reason::OriginBroken => "origin-broken",
-            Reason::OriginTimeout => "origin-timeout",
-        }
+words! {
+    /// Why something was not answered from the cache, or not at all.
+    pub enum Reason {
+        /// Nothing to explain.
+        None "",
+        /// Nothing is stored for this URL.
+        NotStored "not-stored",
+        /// Something is stored for this URL, but for other request fields.
+        VaryMiss "vary-miss",
+        /// What is stored is not fresh any more.
+        Expired "expired",
+        /// The request demands the origin's word.
+        NoCacheRequest "no-cache-request",
+        /// The stored response demands validation before each use.
+        NoCacheStored "no-cache-stored",
+        /// The request wants it fresher than it is.
+        TooOldForRequest "too-old-for-request",
+        /// It is stale and may not be served so, whatever the request allows.
+        MustRevalidate "must-revalidate",
+        /// The method is not answered from a cache.
+        Method "method",
+        /// The route does not cache.
+        RouteOff "route-off",
+        /// The request has credentials, and what answers it may not be shared.
+        Authorization "authorization",
+        /// The request forbids storing.
+        RequestNoStore "request-no-store",
+        /// It asks for a part, and the whole is not worth fetching for it.
+        RangeRequest "range-request",
+        /// The last response for this URL could not be shared.
+        HitForMiss "hit-for-miss",
+        /// The client wants another protocol.
+        Upgrade "upgrade",
+        /// Only the cache may answer, and it can't.
+        OnlyIfCached "only-if-cached",
+        /// A queue or the memory was full.
+        Busy "busy",
+        /// The request is malformed.
+        BadRequest "bad-request",
+        /// The request is too large.
+        TooLarge "too-large",
+        /// No site or route answers for it.
+        NoSite "no-site",
+        /// The client took too long.
+        Timeout "timeout",
+        /// No connection to the origin could be made.
+        OriginConnect "origin-connect",
+        /// The origin did not answer, or answered nonsense.
+        OriginBroken "origin-broken",
+        /// The origin took too long.
+        OriginTimeout "origin-timeout",
+        /// This server is stopping.
+        Shutdown "shutdown",
+        /// A bug of ours; the connection was given up.
+        Panic "panic",
     }
 }
 
@@ -158,7 +161,8 @@ impl Outcome {
                 Reason::Expired | Reason::NoCacheStored | Reason::MustRevalidate => "fwd=stale",
                 Reason::NoCacheRequest | Reason::TooOldForRequest | Reason::RequestNoStore => "fwd=request",
                 Reason::Method => "fwd=method",
-                Reason::RouteOff | Reason::Upgrade => "fwd=bypass",
+                Reason::RouteOff | Reason::Upgrade | Reason::Authorization => "fwd=bypass",
+                Reason::RangeRequest => "fwd=miss; detail=range",
                 Reason::HitForMiss => "fwd=miss; detail=hit-for-miss",
                 Reason::Busy => "fwd=miss; detail=busy",
                 _ => "fwd=uri-miss",
@@ -169,65 +173,89 @@ impl Outcome {
     }
 }
 
-/// Why a response was not stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum NotStored {
-    /// Answers to this method are not stored.
-    Method,
-    /// This status needs explicit freshness to be stored.
-    Status,
-    /// The response says no-store.
-    NoStore,
-    /// The response is for one user.
-    Private,
-    /// The request had Authorization and the response does not allow sharing.
-    Authorization,
-    /// The response sets a cookie and is not explicitly public.
-    SetCookie,
-    /// Neither a lifetime nor a validator: it could never be used.
-    NoLifetime,
-    /// It varies on everything.
-    VaryStar,
-    /// The request says no-store.
-    RequestNoStore,
-    /// It is larger than an object may be.
-    TooLarge,
-    /// There was no memory.
-    NoMemory,
-    /// The route does not cache.
-    RouteOff,
-    /// It is a part of a representation.
-    Partial,
-    /// A purge came while it was fetched.
-    Purged,
-}
-
-impl NotStored {
-    /// The word for logs and metrics.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            NotStored::Method => "method",
-            NotStored::Status => "status",
-            NotStored::NoStore => "no-store",
-            NotStored::Private => "private",
-            NotStored::Authorization => "authorization",
-            NotStored::SetCookie => "set-cookie",
-            NotStored::NoLifetime => "no-lifetime",
-            NotStored::VaryStar => "vary-star",
-            NotStored::RequestNoStore => "request-no-store",
-            NotStored::TooLarge => "too-large",
-            NotStored::NoMemory => "no-memory",
-            NotStored::RouteOff => "route-off",
-            NotStored::Partial => "partial",
-            NotStored::Purged => "purged",
-        }
+words! {
+    /// Why a response was not stored.
+    pub enum NotStored {
+        /// Answers to this method are not stored.
+        Method "method",
+        /// This status needs explicit freshness to be stored.
+        Status "status",
+        /// The response says no-store.
+        NoStore "no-store",
+        /// The response is for one user.
+        Private "private",
+        /// The request had Authorization and the response does not allow sharing.
+        Authorization "authorization",
+        /// The response sets a cookie and is not explicitly public.
+        SetCookie "set-cookie",
+        /// Neither a lifetime nor a validator: it could never be used.
+        NoLifetime "no-lifetime",
+        /// It varies on everything.
+        VaryStar "vary-star",
+        /// The request says no-store.
+        RequestNoStore "request-no-store",
+        /// It is larger than an object may be.
+        TooLarge "too-large",
+        /// There was no memory.
+        NoMemory "no-memory",
+        /// The route does not cache.
+        RouteOff "route-off",
+        /// It is a part of a representation.
+        Partial "partial",
+        /// It broke off before its end.
+        Incomplete "incomplete",
+        /// A purge came while it was fetched.
+        Purged "purged",
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn words_are_kebab_case_and_tell_apart() {
+        let reasons: Vec<&str> = Reason::ALL.iter().map(|reason| reason.word()).collect();
+        let stores: Vec<&str> = NotStored::ALL.iter().map(|reason| reason.word()).collect();
+        for words in [reasons, stores, Outcome::WORDS.to_vec()] {
+            for (at, word) in words.iter().enumerate() {
+                assert!(word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{word}");
+                assert!(!words[..at].contains(word), "{word} twice");
+            }
+        }
+    }
+
+    #[test]
+    fn cache_status_is_of_rfc_9211() {
+        let forwarded = [
+            "bypass", "method", "uri-miss", "vary-miss", "miss", "request", "stale", "partial",
+        ];
+        let kinds = [Outcome::Miss, Outcome::Pass, Outcome::Collapsed, Outcome::Revalidated];
+        for outcome in Reason::ALL.iter().flat_map(|reason| kinds.map(|kind| kind(*reason))) {
+            let mut parameters = outcome.cache_status().split("; ");
+            let fwd = parameters.next().and_then(|first| first.strip_prefix("fwd=")).unwrap();
+            assert!(forwarded.contains(&fwd), "{outcome:?}: {fwd}");
+            for parameter in parameters {
+                let name = parameter.split('=').next().unwrap();
+                assert!(["collapsed", "detail", "fwd-status"].contains(&name), "{outcome:?}");
+            }
+        }
+        let cases = [
+            (Outcome::Hit, "hit"),
+            (Outcome::Stale(Reason::Expired), "hit"),
+            (Outcome::Miss(Reason::NotStored), "fwd=uri-miss"),
+            (Outcome::Miss(Reason::VaryMiss), "fwd=vary-miss"),
+            (Outcome::Miss(Reason::Expired), "fwd=stale"),
+            (Outcome::Miss(Reason::NoCacheRequest), "fwd=request"),
+            (Outcome::Pass(Reason::RouteOff), "fwd=bypass"),
+            (Outcome::Pass(Reason::Method), "fwd=method"),
+            (Outcome::Collapsed(Reason::NotStored), "fwd=uri-miss; collapsed"),
+        ];
+        for (outcome, want) in cases {
+            assert_eq!(outcome.cache_status(), want, "{outcome:?}");
+        }
+    }
 
     #[test]
     fn every_outcome_has_its_word() {

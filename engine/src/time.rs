@@ -21,3 +21,22 @@ impl Mono {
         u32::try_from(self.since(earlier) / 1000).unwrap_or(u32::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_between_never_runs_backwards_or_over() {
+        let cases = [
+            (5_000, 2_000, 3_000, 3),
+            (5_999, 5_000, 999, 0),
+            (2_000, 5_000, 0, 0),
+            (u64::MAX, 0, u64::MAX, u32::MAX),
+        ];
+        for (later, earlier, ms, seconds) in cases {
+            assert_eq!(Mono(later).since(Mono(earlier)), ms);
+            assert_eq!(Mono(later).seconds_since(Mono(earlier)), seconds);
+        }
+    }
+}

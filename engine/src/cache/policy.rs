@@ -53,7 +53,8 @@ impl Policy {
 
 /// Rounded up: whoever asks for half a second wants some sharing, not none.
 fn whole_seconds(time: Duration) -> u32 {
-    let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+    let more = u64::from(time.subsec_nanos() > 0);
+    let seconds = time.as_secs().saturating_add(more);
     u32::try_from(seconds)
         .unwrap_or(LIFETIME_MAX)
         .min(LIFETIME_MAX)

@@ -256,8 +256,9 @@ fn request_fault(error: httparse::Error, text: &[u8]) -> HeadFault {
         return fault(error);
     }
     let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let word = line.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
-    match word.strip_prefix(b"HTTP/") {
+    let mut words = line.split(|byte| *byte == b' ');
+    let word = words.nth(2).unwrap_or_default();
+    match word.strip_prefix(b"HTTP/").filter(|_| words.next().is_none()) {
         Some([b'0'..=b'9', b'.', b'0'..=b'9', b'\r']) => HeadFault::Version,
         Some([b'0'..=b'9', b'\r']) => HeadFault::Version,
         _ => HeadFault::Malformed("the version is malformed"),
@@ -297,7 +298,8 @@ fn partial(text: &[u8], limits: &HeadLimits, request: bool) -> Result<Parse, Hea
     if text.len() >= limits.head_bytes {
         return Err(HeadFault::TooLarge);
     }
-    line_ends(text.get(..text.len().saturating_sub(1)).unwrap_or_default())?;
+    // A CR at the very end may still get its LF.
+    line_ends(text.strip_suffix(b"\r").unwrap_or(text))?;
     Ok(Parse::Partial)
 }
 

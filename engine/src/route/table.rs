@@ -104,6 +104,12 @@ impl Table {
         self.sites.get(usize::from(self.site(host)?))?.find(path)
     }
 
+    /// Some site answers for this host, whatever the path.
+    #[must_use]
+    pub fn serves(&self, host: &[u8]) -> bool {
+        self.site(host).is_some()
+    }
+
     /// How many routes there are: ids are below.
     #[must_use]
     pub fn len(&self) -> usize {

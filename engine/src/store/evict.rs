@@ -203,6 +203,8 @@ impl Ghost {
     /// Remembers a hash; `entries` are stored now.
     fn remember(&mut self, hash: u32, entries: usize) {
         self.grow(entries);
+        // Another variant of the key may have left it here: once is enough.
+        self.forget(hash);
         let fingerprint = fingerprint(hash);
         let at = self.bucket_of(fingerprint);
         if let Some(bucket) = self.buckets.get_mut(at) {

@@ -123,6 +123,25 @@ impl<T> Slab<T> {
         nodes * size_of::<Node<T>>() + self.pages.capacity() * size_of::<Vec<Node<T>>>()
     }
 
+    /// Slots in use, empty ones, and how many of those the free list reaches.
+    #[cfg(test)]
+    pub(super) fn census(&self) -> (usize, usize, usize) {
+        let empty = self
+            .pages
+            .iter()
+            .flatten()
+            .filter(|node| node.entry.is_none())
+            .count();
+        let mut listed = 0;
+        let mut at = self.free;
+        while let Some(node) = self.node(at) {
+            assert!(node.entry.is_none());
+            listed += 1;
+            at = node.newer;
+        }
+        (self.used, empty, listed)
+    }
+
     /// Takes everything out and gives the pages back.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = T> + use<T> {
         self.free = NIL;

@@ -27,6 +27,7 @@ use ringside_engine::limits;
 use ringside_engine::origin::{may_retry, Sent};
 use ringside_engine::outcome::{NotStored, Reason};
 use ringside_engine::time::Mono;
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -273,8 +274,16 @@ fn compose(fetch: &Fetch, route: &RouteFacts) -> Vec<u8> {
         upgrade: fetch.tunnel.is_some(),
     };
     let mut out = Vec::with_capacity(asked.bytes.len() + 256);
-    encode::request_head(&mut out, &asked.request(), asked.path_and_query(), &forward);
+    encode::request_head(&mut out, &asked.request(), &origin_target(asked), &forward);
     out
+}
+
+/// Path and query for the origin; an absolute target may have had a query without a path.
+fn origin_target(asked: &Asked) -> Cow<'_, [u8]> {
+    match asked.path_and_query() {
+        query @ [b'?', ..] => Cow::Owned([b"/", query].concat()),
+        whole => Cow::Borrowed(whole),
+    }
 }
 
 /// Reads heads until the final one, passing interim ones on.
@@ -496,7 +505,7 @@ async fn respond(fetch: Fetch, route: &RouteFacts, mut arrived: Arrived) -> Resu
     match &storing {
         Ok(()) => flight.open(Opening::Head(flight_head.clone()), false),
         Err(why) => {
-            settle_unstored(&fetch, *why);
+            settle_unstored(&fetch, *why, flight_head.status);
             flight.open(Opening::Head(flight_head.clone()), true);
         }
     }
@@ -566,22 +575,18 @@ fn decide(
 }
 
 /// A response that can't be shared: say so to those who come next, and drop what it outdates.
-fn settle_unstored(fetch: &Fetch, why: NotStored) {
-    if fetch.pass.is_some() {
-        return;
-    }
+fn settle_unstored(fetch: &Fetch, why: NotStored, status: u16) {
     let shard = &fetch.shard;
     home::unlist(shard, &fetch.flight);
-    if !matches!(why, NotStored::Purged | NotStored::NoMemory) {
-        shard.mark(fetch.asked.key, rt::now());
+    // A purge says nothing of the response, and a server error nothing of the resource
+    // (RFC 9111, 4.3.3): what comes next may well be shared, and what we hold is as good as before.
+    if fetch.pass.is_some() || why == NotStored::Purged || status >= 500 {
+        return;
     }
+    shard.mark(fetch.asked.key, rt::now());
     if let Some(stale) = &fetch.stale {
-        // A server error says nothing of what we hold (RFC 9111, 4.3.3).
-        let outdated = !matches!(why, NotStored::Purged);
-        if outdated && !fetch.flight.is_open() {
-            shard.memory.borrow_mut().remove(stale);
-            shard.bury_dead();
-        }
+        shard.memory.borrow_mut().remove(stale);
+        shard.bury_dead();
     }
 }
 

@@ -7,6 +7,7 @@ use crate::siblings::{Asked, Letter, Told};
 use crate::store::flight::{Guest, ReaderId};
 use crate::store::{Flight, Object};
 use ringside_engine::cache::{self, only_if_cached, Serve};
+use ringside_engine::http::Method;
 use ringside_engine::key::Key;
 use ringside_engine::outcome::{Outcome, Reason};
 use std::rc::Rc;
@@ -49,6 +50,10 @@ pub fn consider(shard: &Rc<Shard>, asked: Box<Asked>, guest: Option<Guest>) -> C
     }
     if only_if_cached(&request) || shard.stopping.get() {
         return Considered::Go(Reason::OnlyIfCached);
+    }
+    // The answer to HEAD can't be stored for those who want the content: no flight for it.
+    if request.method == Method::Head {
+        return Considered::Go(reason);
     }
     // A request that wants the origin's word now is not served by a fetch begun before it.
     let insists = reason == Reason::NoCacheRequest;

@@ -22,7 +22,7 @@ pub struct Intent {
     pub keep: bool,
     /// May the cache answer?
     pub lookup: Lookup,
-    /// Path and query as they go to the origin.
+    /// Path and query as they go to the origin; without the path when there was none.
     pub path_and_query: Range<usize>,
     /// Host value as it goes to the origin; empty when the client sent none.
     pub host: Range<usize>,
@@ -78,7 +78,11 @@ pub fn intent(setting: &Setting, request: &Request<'_>, bytes: &[u8]) -> Result<
         normal.as_slice()
     };
     let Some(found) = setting.table.find(host.name, path) else {
-        return Err(refuse(421, "no site is configured for this host and path", Reason::NoSite));
+        return Err(if setting.table.serves(host.name) {
+            refuse(404, "no route is configured for this path", Reason::NoSite)
+        } else {
+            refuse(421, "no site is configured for this host", Reason::NoSite)
+        });
     };
     let route = setting
         .route(found.id)
@@ -131,13 +135,16 @@ fn split_host_value<'b>(request: &Request<'b>, split: &target::Target<'b>) -> &'
     }
 }
 
+/// Path and query within `bytes`. The path of an absolute target that has none is not there: the
+/// range is then empty, or begins with the question mark.
 fn path_and_query(bytes: &[u8], split: &target::Target<'_>) -> Range<usize> {
-    if split.path.is_empty() {
-        return 0..0;
-    }
     let path = range_in(bytes, split.path);
     match split.query {
-        Some(query) => path.start..path.end + 1 + query.len(),
+        Some(query) => {
+            let query = range_in(bytes, query);
+            let from = if path.is_empty() { query.start.saturating_sub(1) } else { path.start };
+            from..query.end
+        }
         None => path,
     }
 }

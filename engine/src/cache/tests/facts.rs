@@ -378,7 +378,7 @@ fn any_date() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    // On failure proptest prints the smallest input and the seed, and keeps it beside this file.
+    // A failure prints its smallest input, and keeps its seed under proptest-regressions.
 
     #[test]
     fn no_number_is_too_large(
