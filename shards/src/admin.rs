@@ -71,7 +71,7 @@ async fn converse(shard: &Rc<Shard>, stream: &Stream) {
             true => Ok(Parse::Partial),
             false => head.parse(buffer.unread(), &LIMITS),
         };
-        let (reply, keep) = match parsed {
+        let (reply, keep, head_only) = match parsed {
             Ok(Parse::Partial) => {
                 if buffer.room() == 0 {
                     let capacity = buffer.capacity();
@@ -98,9 +98,9 @@ async fn converse(shard: &Rc<Shard>, stream: &Stream) {
                     plain(413, "admin requests carry no content\n")
                 };
                 buffer.consume(head.len());
-                (reply, keep)
+                (reply, keep, method == Method::Head)
             }
-            Err(fault) => (plain(fault.status(), format!("{}\n", fault.what())), false),
+            Err(fault) => (plain(fault.status(), format!("{}\n", fault.what())), false, false),
         };
         let mut out = format!(
             "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nCache-Control: no-store\r\n{}\r\n",
@@ -111,7 +111,9 @@ async fn converse(shard: &Rc<Shard>, stream: &Stream) {
             if keep { "" } else { "Connection: close\r\n" },
         )
         .into_bytes();
-        out.extend_from_slice(&reply.text);
+        if !head_only {
+            out.extend_from_slice(&reply.text);
+        }
         stream.deadline(When::Write, PATIENCE, rt::now());
         if stream.write_all(out).await.0.is_err() || !keep {
             stream.close_write();
@@ -125,6 +127,7 @@ async fn answer(shard: &Rc<Shard>, method: Method, target: &[u8]) -> Reply {
         Some(at) => (&target[..at], &target[at + 1..]),
         None => (target, &b""[..]),
     };
+    let method = if method == Method::Head { Method::Get } else { method };
     match (method, path) {
         (Method::Get, b"/healthz") if shard.stopping.get() => plain(503, "stopping\n"),
         (Method::Get, b"/healthz") => plain(200, "ok\n"),

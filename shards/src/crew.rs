@@ -118,7 +118,7 @@ pub fn start(plan: Plan) -> Result<Crew, StartFault> {
     let seed = seed.map_err(|error| StartFault(format!("the kernel gave no randomness: {error}")))?;
     let format = plan.log.format;
     let pin = plan.shards.pin;
-    let setting = Arc::new(Setting::new(plan, seed, count));
+    let setting = Arc::new(Setting::new(plan, seed));
     let (ready, started) = channel();
     let mut crew = Crew {
         listening,

@@ -71,7 +71,8 @@ fn less_loaded(shard: &Shard) -> Option<usize> {
 
 /// Serves a connection on this shard, within its limit.
 pub fn serve(shard: &Rc<Shard>, arrived: Arrived) {
-    if shard.open() >= shard.setting.connections_max || shard.stopping.get() {
+    let open: u64 = shard.siblings.iter().map(|counters| counters.open.read()).sum();
+    if open >= shard.setting.limits().connections as u64 || shard.stopping.get() {
         shard.counters.refused.add(1);
         return;
     }

@@ -77,13 +77,11 @@ pub struct Setting {
     pub seed: Seed,
     /// Bounds of heads.
     pub head_limits: HeadLimits,
-    /// Client connections per shard.
-    pub connections_max: usize,
 }
 
 impl Setting {
-    /// Compiles a Plan for `shards` shards.
-    pub fn new(plan: Plan, seed: Seed, shards: usize) -> Setting {
+    /// Compiles a Plan.
+    pub fn new(plan: Plan, seed: Seed) -> Setting {
         let table = Table::compile(&plan);
         let routes = (0..table.len())
             .filter_map(|id| {
@@ -102,8 +100,7 @@ impl Setting {
             fields: plan.limits.fields,
             target_bytes: plan.limits.uri_bytes,
         };
-        let connections_max = plan.limits.connections.div_ceil(shards);
-        Setting { plan, table, routes, seed, head_limits, connections_max }
+        Setting { plan, table, routes, seed, head_limits }
     }
 
     /// A route's facts.

@@ -223,7 +223,8 @@ async fn converse(
         return Err((Fault::origin(502, "the origin closed while it was asked"), sent_before));
     }
     if let Some(upload) = &fetch.upload {
-        upload.start(stream.clone(), shard.setting.limits().body);
+        let patience = shard.setting.limits().body;
+        upload.start(stream.clone(), patience, pool.first_byte_timeout());
     }
     let mut arrived = Arrived {
         connection,

@@ -69,8 +69,9 @@ impl Upload {
         fault
     }
 
-    /// Starts moving the content to `origin`.
-    pub fn start(self: &Rc<Self>, origin: Rc<Stream>, patience: Duration) {
+    /// Starts moving the content to `origin`. Each move may take `patience`; once all is moved,
+    /// the origin has `answer_within` to answer.
+    pub fn start(self: &Rc<Self>, origin: Rc<Stream>, patience: Duration, answer_within: Duration) {
         self.started.set(true);
         let (upload, after) = (self.clone(), self.clone());
         rt::spawn(
@@ -79,7 +80,10 @@ impl Upload {
                 let (carry, result) = upload.pump(carry, &origin, patience).await;
                 upload.carry.replace(Some(carry));
                 match result {
-                    Ok(()) => upload.done.set(true),
+                    Ok(()) => {
+                        upload.done.set(true);
+                        origin.deadline(When::Write, answer_within, rt::now());
+                    }
                     Err(fault) => {
                         upload.fault.set(fault);
                         // The origin must not take half a content for a whole one; and the fetch,

@@ -28,6 +28,7 @@ pub struct Connection {
     pub stream: Rc<Stream>,
     /// It has served a request before.
     pub reused: bool,
+    server: usize,
     _permit: rt::Permit,
 }
 
@@ -41,7 +42,8 @@ pub struct Pool {
     origin: Origin,
     balance: RefCell<Balance>,
     addresses: RefCell<Vec<Arc<[SocketAddr]>>>,
-    idle: RefCell<Vec<Idle>>,
+    /// By server, so that a kept connection does not decide whose turn it is.
+    idle: RefCell<Vec<Vec<Idle>>>,
     permits: Rc<Semaphore>,
 }
 
@@ -55,7 +57,7 @@ impl Pool {
         Pool {
             balance: RefCell::new(Balance::new(origin.servers.len())),
             addresses: RefCell::new(addresses),
-            idle: RefCell::default(),
+            idle: RefCell::new(origin.servers.iter().map(|_| Vec::new()).collect()),
             permits: Semaphore::new(origin.connections_max),
             origin: origin.clone(),
         }
@@ -73,61 +75,73 @@ impl Pool {
         }
     }
 
-    /// A connection: a kept one that is still quiet (unless `fresh` is asked), or a new one to the
-    /// next server that can be reached.
+    /// A connection to the server whose turn it is: a kept one that is still quiet (unless `fresh`
+    /// is asked), or a new one. A server that can't be reached is passed over for the next.
     ///
     /// # Errors
     /// 503 when all connections are in use for too long; 502 or 504 when no server can be reached.
     /// A retry is safe: nothing was sent.
     pub async fn obtain(&self, fresh: bool, counters: &Counters) -> Result<Connection, Fault> {
-        if !fresh {
-            if let Some(connection) = self.take_idle() {
+        let mut fault = Fault::origin(502, "the origin's name has no address");
+        let mut permit = None;
+        for _ in 0..self.origin.servers.len() {
+            let server = self.balance.borrow_mut().next(rt::now());
+            if let (false, Some(connection)) = (fresh, self.take_idle(server)) {
                 counters.reused.add(1);
                 return Ok(connection);
             }
+            let held = match permit.take().or_else(|| self.permits.try_enter()) {
+                Some(held) => held,
+                None => self.wait_for_permit().await?,
+            };
+            match self.connect(server, counters).await {
+                Ok(stream) => {
+                    self.balance.borrow_mut().ok(server);
+                    return Ok(Connection {
+                        stream: Rc::new(stream),
+                        reused: false,
+                        server,
+                        _permit: held,
+                    });
+                }
+                Err(Some(why)) => fault = why,
+                Err(None) => {}
+            }
+            self.balance.borrow_mut().failed(server, rt::now());
+            permit = Some(held);
         }
-        let permit = match self.permits.try_enter() {
-            Some(permit) => permit,
-            None => self.wait_for_permit().await?,
-        };
-        let stream = self.connect(counters).await?;
-        Ok(Connection { stream: Rc::new(stream), reused: false, _permit: permit })
+        Err(fault)
     }
 
     async fn wait_for_permit(&self) -> Result<rt::Permit, Fault> {
         // An idle connection that is not fit for this fetch gives its permit first.
-        self.idle.borrow_mut().pop();
+        let spare = self.idle.borrow_mut().iter_mut().find_map(Vec::pop);
+        drop(spare);
         let patience = self.origin.connect_timeout;
-        rt::within(patience, self.permits.enter()).await.ok_or_else(|| {
-            Fault::machine(503, "all connections to the origin are in use")
-        })
+        rt::within(patience, self.permits.enter())
+            .await
+            .ok_or_else(|| Fault::machine(503, "all connections to the origin are in use"))
     }
 
-    fn take_idle(&self) -> Option<Connection> {
+    fn take_idle(&self, server: usize) -> Option<Connection> {
         loop {
-            let idle = self.idle.borrow_mut().pop()?;
+            let idle = self.idle.borrow_mut().get_mut(server)?.pop()?;
             if idle.connection.stream.is_quiet() {
                 return Some(Connection { reused: true, ..idle.connection });
             }
         }
     }
 
-    async fn connect(&self, counters: &Counters) -> Result<Stream, Fault> {
-        let mut fault = Fault::origin(502, "the origin's name has no address");
-        for _ in 0..self.origin.servers.len() {
-            let server = self.balance.borrow_mut().next(rt::now());
-            let addresses = self.addresses.borrow().get(server).cloned().unwrap_or_default();
-            for address in addresses.iter() {
-                counters.connects.add(1);
-                match Stream::connect(*address, self.origin.connect_timeout, rt::now()).await {
-                    Ok(stream) => {
-                        self.balance.borrow_mut().ok(server);
-                        return Ok(stream);
-                    }
-                    Err(error) => fault = connect_fault(&error),
-                }
+    /// Connects to one server, by any of its addresses. The error is the last one's, if it has any.
+    async fn connect(&self, server: usize, counters: &Counters) -> Result<Stream, Option<Fault>> {
+        let addresses = self.addresses.borrow().get(server).cloned().unwrap_or_default();
+        let mut fault = None;
+        for address in addresses.iter() {
+            counters.connects.add(1);
+            match Stream::connect(*address, self.origin.connect_timeout, rt::now()).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => fault = Some(connect_fault(&error)),
             }
-            self.balance.borrow_mut().failed(server, rt::now());
         }
         Err(fault)
     }
@@ -136,19 +150,23 @@ impl Pool {
     pub fn keep(&self, connection: Connection, now: Mono) {
         if self.origin.keep_alive {
             connection.stream.no_deadline();
-            self.idle.borrow_mut().push(Idle { connection, since: now });
+            if let Some(idle) = self.idle.borrow_mut().get_mut(connection.server) {
+                idle.push(Idle { connection, since: now });
+            }
         }
     }
 
     /// Closes what was idle for too long.
     pub fn close_idle(&self, now: Mono) {
         let idle_max = u64::try_from(self.origin.idle.as_millis()).unwrap_or(u64::MAX);
-        self.idle.borrow_mut().retain(|idle| now.since(idle.since) < idle_max);
+        for idle in self.idle.borrow_mut().iter_mut() {
+            idle.retain(|idle| now.since(idle.since) < idle_max);
+        }
     }
 
     /// Closes all idle connections.
     pub fn close_all_idle(&self) {
-        self.idle.borrow_mut().clear();
+        self.idle.borrow_mut().iter_mut().for_each(Vec::clear);
     }
 
     /// How long the origin may take from the request to the head.
