@@ -80,11 +80,6 @@ pub fn serve(shard: &Rc<Shard>, arrived: Arrived) {
     let Ok(stream) = Stream::adopt(arrived) else { return };
     let open = shard.enter();
     let (shard, counters) = (shard.clone(), shard.counters.clone());
-    rt::spawn(
-        async move {
-            let _open = open;
-            http1::converse(shard, Rc::new(stream), peer).await;
-        },
-        move || counters.panics.add(1),
-    );
+    let conversation = http1::converse(shard, Rc::new(stream), peer, open);
+    rt::spawn(conversation, move || counters.panics.add(1));
 }

@@ -26,7 +26,7 @@ use std::task::{Poll, Waker};
 /// Size of a connection's read buffer while something is under way.
 pub const BUFFER_BYTES: usize = 16 * 1024;
 /// Idle buffers, heads and gathers that are kept for the next request.
-const SPARE_MAX: usize = 128;
+const SPARE_MAX: usize = 32;
 /// Marks of keys that can't be shared; further ones are not remembered.
 const MARKS_MAX: usize = 64 * 1024;
 
@@ -232,6 +232,10 @@ impl Shard {
 
     /// Gives a buffer back. One that had to grow for a large head is not kept.
     pub fn give_buffer(&self, mut buffer: Buffer) {
+        if buffer.capacity() == 0 {
+            // Never taken.
+            return;
+        }
         let mut spare = self.buffers.borrow_mut();
         if buffer.capacity() == BUFFER_BYTES && spare.len() < SPARE_MAX {
             buffer.clear();

@@ -13,12 +13,14 @@
 use crate::exchange::intent::{intent, Refusal};
 use crate::exchange::look::{quick, Quick};
 use crate::exchange::{self, deliver, record, After, Visit};
-use crate::rt::{self, Buffer, Stream, When};
-use crate::shard::Shard;
-use ringside_engine::http::{HeadFault, Method, Parse, RequestHead};
+use crate::rt::{self, Buffer, Gather, Stream, When};
+use crate::shard::{Keep, OpenConnection, Shard};
+use ringside_engine::http::{Method, Parse, RequestHead};
 use ringside_engine::outcome::{Outcome, Reason};
 use ringside_engine::time::Mono;
+use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -27,126 +29,172 @@ use std::time::Duration;
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 256 * 1024;
 
+/// A part of a conversation off the hit path.
+type Boxed<T> = Pin<Box<dyn Future<Output = T>>>;
+
 /// Serves one connection to its end.
-pub async fn converse(shard: Rc<Shard>, stream: Rc<Stream>, client: SocketAddr) {
-    let mut carried: Option<Buffer> = None;
+pub async fn converse(
+    shard: Rc<Shard>,
+    stream: Rc<Stream>,
+    client: SocketAddr,
+    _open: OpenConnection,
+) {
+    let mut buffer = Buffer::default();
     loop {
-        let buffer = match carried.take() {
-            Some(buffer) => buffer,
-            None => {
-                let idle = shard.setting.limits().idle;
-                stream.deadline(When::Idle, idle, rt::now());
-                if stream.readable().await.is_err() || stream.expired() {
-                    return;
-                }
-                let Some(buffer) = shard.take_buffer() else { return };
-                buffer
+        if buffer.is_empty() {
+            // An idle connection parks no buffer.
+            stream.deadline(When::Idle, shard.setting.limits().idle, rt::now());
+            if stream.readable().await.is_err() || stream.expired() {
+                return;
             }
-        };
-        match turn(&shard, &stream, client, buffer).await {
-            Turn::Next(buffer) if buffer.is_empty() => shard.give_buffer(buffer),
-            Turn::Next(buffer) => carried = Some(buffer),
-            Turn::Close(buffer) => {
+            match shard.take_buffer() {
+                Some(taken) => buffer = taken,
+                None => return,
+            }
+            let (result, read) = stream.read(buffer).await;
+            buffer = read;
+            if !matches!(result, Ok(n) if n > 0) {
                 shard.give_buffer(buffer);
                 return;
             }
-            Turn::Linger(buffer) => {
-                Box::pin(linger(&stream, buffer, &shard)).await;
+        }
+        let turn = match begin(&shard, &stream, client, buffer) {
+            Begun::Hit(hit) => {
+                let (result, gather) = hit.gather.write_to(&stream).await;
+                finish_hit(&shard, client, hit.rest, result.is_ok(), gather)
+            }
+            Begun::Slow(turn) => turn.await,
+        };
+        match turn {
+            Turn::Next(left) => buffer = left,
+            Turn::Close(left) => {
+                shard.give_buffer(left);
                 return;
             }
+            Turn::Linger(left) => {
+                linger(stream.clone(), left, shard.clone()).await;
+                return;
+            }
+        }
+        if buffer.is_empty() {
+            shard.give_buffer(std::mem::take(&mut buffer));
         }
     }
 }
 
+/// What becomes of a connection after a request, with the bytes that follow it.
 enum Turn {
     Next(Buffer),
     Close(Buffer),
     Linger(Buffer),
 }
 
-/// One request and its answer.
-async fn turn(
-    shard: &Rc<Shard>,
-    stream: &Rc<Stream>,
-    client: SocketAddr,
-    mut buffer: Buffer,
-) -> Turn {
+/// How the answer to what has arrived begins.
+enum Begun {
+    Hit(Hit),
+    Slow(Boxed<Turn>),
+}
+
+/// A hit on its way out: what is written, and what is needed when it is.
+struct Hit {
+    gather: Box<Gather<Keep>>,
+    rest: HitRest,
+}
+
+struct HitRest {
+    buffer: Buffer,
+    head: RequestHead,
+    sending: u64,
+    bytes: u64,
+    began_us: u64,
+    status: u16,
+    keep: bool,
+}
+
+/// Reads the head that has arrived and finds its answer, or the long way to it. Plain code: what
+/// it needs on the way is not kept by an idle connection.
+fn begin(shard: &Rc<Shard>, stream: &Rc<Stream>, client: SocketAddr, buffer: Buffer) -> Begun {
     let mut head = shard.take_head();
-    loop {
-        if !buffer.is_empty() {
-            match head.parse(buffer.unread(), &shard.setting.head_limits) {
-                Ok(Parse::Complete) => break,
-                Ok(Parse::Partial) => {
-                    return Box::pin(slowly(shard, stream, client, buffer, head)).await;
-                }
-                Err(fault) => {
-                    return Box::pin(refuse_head(shard, stream, client, buffer, head, fault)).await;
-                }
-            }
+    match head.parse(buffer.unread(), &shard.setting.head_limits) {
+        Ok(Parse::Complete) => answer(shard, stream, client, buffer, head),
+        Ok(Parse::Partial) => {
+            let (shard, stream) = (shard.clone(), stream.clone());
+            Begun::Slow(Box::pin(slowly(shard, stream, client, buffer, head)))
         }
-        let (result, back) = stream.read(buffer).await;
-        buffer = back;
-        if !matches!(result, Ok(n) if n > 0) {
+        Err(fault) => {
             shard.give_head(head);
-            return Turn::Close(buffer);
+            let refusal = Refusal::malformed(fault.status(), fault.what());
+            let (shard, stream) = (shard.clone(), stream.clone());
+            Begun::Slow(Box::pin(refuse_unread(shard, stream, client, buffer, refusal)))
         }
     }
-    answer(shard, stream, client, buffer, head).await
 }
 
 /// Answers a complete head.
-async fn answer(
+fn answer(
     shard: &Rc<Shard>,
     stream: &Rc<Stream>,
     client: SocketAddr,
-    mut buffer: Buffer,
+    buffer: Buffer,
     head: RequestHead,
-) -> Turn {
+) -> Begun {
     let began_us = rt::now_us();
     let now = Mono(began_us / 1000);
     let request = head.view(buffer.unread());
-    let meant = match intent(&shard.setting, &request, buffer.unread()) {
-        Ok(meant) => meant,
+    let intent = match intent(&shard.setting, &request, buffer.unread()) {
+        Ok(intent) => intent,
         Err(refusal) => {
-            return Box::pin(refuse(shard, stream, client, buffer, head, refusal)).await;
+            let (shard, stream) = (shard.clone(), stream.clone());
+            return Begun::Slow(Box::pin(refuse(shard, stream, client, buffer, head, refusal)));
         }
     };
-    let Some(Quick { gather, bytes, status }) = quick(shard, &request, &meant, now) else {
-        let visit = Visit {
-            shard: shard.clone(),
-            stream: stream.clone(),
-            client,
-            buffer,
-            head,
-            intent: meant,
-            began_us,
-        };
-        stream.no_deadline();
-        let left = Box::pin(exchange::run(visit)).await;
-        shard.give_head(left.head);
-        return match left.after {
-            After::Next => Turn::Next(left.buffer),
-            After::Linger => Turn::Linger(left.buffer),
-            After::Close => Turn::Close(left.buffer),
-        };
-    };
-    let sending = gather.bytes() as u64;
-    stream.deadline(When::Write, shard.setting.limits().send, now);
-    let (result, gather) = gather.write_to(stream).await;
+    if let Some(Quick { gather, bytes, status }) = quick(shard, &request, &intent, now) {
+        stream.deadline(When::Write, shard.setting.limits().send, now);
+        let sending = gather.bytes() as u64;
+        let keep = intent.keep;
+        let rest = HitRest { buffer, head, sending, bytes, began_us, status, keep };
+        return Begun::Hit(Hit { gather, rest });
+    }
+    stream.no_deadline();
+    let (shard, stream) = (shard.clone(), stream.clone());
+    let visit = Visit { shard, stream, client, buffer, head, intent, began_us };
+    Begun::Slow(Box::pin(exchange(visit)))
+}
+
+async fn exchange(visit: Visit) -> Turn {
+    let shard = visit.shard.clone();
+    let left = exchange::run(visit).await;
+    shard.give_head(left.head);
+    match left.after {
+        After::Next => Turn::Next(left.buffer),
+        After::Linger => Turn::Linger(left.buffer),
+        After::Close => Turn::Close(left.buffer),
+    }
+}
+
+/// Counts and logs a hit that was written.
+fn finish_hit(
+    shard: &Rc<Shard>,
+    client: SocketAddr,
+    hit: HitRest,
+    whole: bool,
+    gather: Box<Gather<Keep>>,
+) -> Turn {
+    let HitRest { mut buffer, head, sending, bytes, began_us, status, keep } = hit;
     let sent = sending - gather.bytes() as u64;
     shard.give_gather(gather);
     let total_us = rt::now_us().saturating_sub(began_us);
     let counters = &shard.counters;
     counters.request(Outcome::Hit, total_us);
     counters.sent_bytes.add(sent);
-    counters.hit_bytes.add(bytes);
+    counters.hit_bytes.add(bytes.min(sent));
     if shard.lines.borrow().is_on() {
         let request = head.view(buffer.unread());
         record::line(shard, client, Some(&request), status, bytes, Outcome::Hit, total_us, None);
     }
     buffer.consume(head.len());
     shard.give_head(head);
-    match (result.is_ok(), meant.keep) {
+    match (whole, keep) {
         (true, true) => Turn::Next(buffer),
         (true, false) => Turn::Linger(buffer),
         (false, _) => Turn::Close(buffer),
@@ -155,8 +203,8 @@ async fn answer(
 
 /// A head that did not come in one piece: reads on, within its time and its bounds.
 async fn slowly(
-    shard: &Rc<Shard>,
-    stream: &Rc<Stream>,
+    shard: Rc<Shard>,
+    stream: Rc<Stream>,
     client: SocketAddr,
     mut buffer: Buffer,
     mut head: RequestHead,
@@ -191,49 +239,48 @@ async fn slowly(
             }
         }
         match head.parse(buffer.unread(), &shard.setting.head_limits) {
-            Ok(Parse::Complete) => return answer(shard, stream, client, buffer, head).await,
+            Ok(Parse::Complete) => {
+                return match answer(&shard, &stream, client, buffer, head) {
+                    Begun::Hit(hit) => {
+                        let (result, gather) = hit.gather.write_to(&stream).await;
+                        finish_hit(&shard, client, hit.rest, result.is_ok(), gather)
+                    }
+                    Begun::Slow(turn) => turn.await,
+                };
+            }
             Ok(Parse::Partial) => {}
-            Err(fault) => return refuse_head(shard, stream, client, buffer, head, fault).await,
+            Err(fault) => {
+                shard.give_head(head);
+                let refusal = Refusal::malformed(fault.status(), fault.what());
+                return refuse_unread(shard, stream, client, buffer, refusal).await;
+            }
         }
     }
 }
 
-async fn refuse_head(
-    shard: &Rc<Shard>,
-    stream: &Rc<Stream>,
-    client: SocketAddr,
-    buffer: Buffer,
-    head: RequestHead,
-    fault: HeadFault,
-) -> Turn {
-    shard.give_head(head);
-    let refusal = Refusal::malformed(fault.status(), fault.what());
-    refuse_unread(shard, stream, client, buffer, refusal).await
-}
-
 /// Answers a request whose head could not be understood, and closes.
 async fn refuse_unread(
-    shard: &Rc<Shard>,
-    stream: &Rc<Stream>,
+    shard: Rc<Shard>,
+    stream: Rc<Stream>,
     client: SocketAddr,
     buffer: Buffer,
     refusal: Refusal,
 ) -> Turn {
     let began_us = rt::now_us();
-    send_refusal(shard, stream, &refusal, false, b"Connection: close\r\n").await;
+    send_refusal(&shard, &stream, &refusal, false, b"Connection: close\r\n").await;
     let outcome = Outcome::Refused(refusal.reason);
     let total_us = rt::now_us().saturating_sub(began_us);
     shard.counters.request(outcome, total_us);
     if shard.lines.borrow().is_on() {
-        record::line(shard, client, None, refusal.status, 0, outcome, total_us, None);
+        record::line(&shard, client, None, refusal.status, 0, outcome, total_us, None);
     }
     Turn::Linger(buffer)
 }
 
 /// Answers a request that was understood but is refused.
 async fn refuse(
-    shard: &Rc<Shard>,
-    stream: &Rc<Stream>,
+    shard: Rc<Shard>,
+    stream: Rc<Stream>,
     client: SocketAddr,
     mut buffer: Buffer,
     head: RequestHead,
@@ -244,13 +291,13 @@ async fn refuse(
     let request = head.view(buffer.unread());
     let head_only = request.method == Method::Head;
     let last = deliver::connection(request.version, !close);
-    let sent = send_refusal(shard, stream, &refusal, head_only, last).await;
+    let sent = send_refusal(&shard, &stream, &refusal, head_only, last).await;
     let outcome = Outcome::Refused(refusal.reason);
     let total_us = rt::now_us().saturating_sub(began_us);
     shard.counters.request(outcome, total_us);
     if shard.lines.borrow().is_on() {
         let request = head.view(buffer.unread());
-        record::line(shard, client, Some(&request), refusal.status, 0, outcome, total_us, None);
+        record::line(&shard, client, Some(&request), refusal.status, 0, outcome, total_us, None);
     }
     buffer.consume(head.len());
     shard.give_head(head);
@@ -287,18 +334,38 @@ async fn send_refusal(
 }
 
 /// Lets the last answer arrive: says that we are done, and drops what the client still sends.
-async fn linger(stream: &Stream, mut buffer: Buffer, shard: &Rc<Shard>) {
-    stream.close_write();
-    stream.deadline(When::Write, LINGER, rt::now());
-    let mut dropped = 0;
-    while dropped < LINGER_BYTES {
-        buffer.clear();
-        let (result, back) = stream.read(buffer).await;
-        buffer = back;
-        match result {
-            Ok(n) if n > 0 => dropped += n,
-            _ => break,
+fn linger(stream: Rc<Stream>, mut buffer: Buffer, shard: Rc<Shard>) -> Boxed<()> {
+    Box::pin(async move {
+        stream.close_write();
+        stream.deadline(When::Write, LINGER, rt::now());
+        let mut dropped = 0;
+        while dropped < LINGER_BYTES && buffer.capacity() > 0 {
+            buffer.clear();
+            let (result, back) = stream.read(buffer).await;
+            buffer = back;
+            match result {
+                Ok(n) if n > 0 => dropped += n,
+                _ => break,
+            }
         }
+        shard.give_buffer(buffer);
+    })
+}
+
+#[cfg(test)]
+mod sizes {
+    use super::*;
+    fn size<F: std::future::Future, A, B, C, D>(_: impl Fn(A, B, C, D) -> F) -> usize {
+        std::mem::size_of::<F>()
     }
-    shard.give_buffer(buffer);
+    #[test]
+    fn sizes() {
+        eprintln!("converse {}", size(converse));
+        fn one<F: std::future::Future, A>(_: impl Fn(A) -> F) -> usize { std::mem::size_of::<F>() }
+        eprintln!("converse exchange {}", one(exchange));
+        eprintln!("stream {}", std::mem::size_of::<Stream>());
+        eprintln!("head {}", std::mem::size_of::<RequestHead>());
+        eprintln!("visit {}", std::mem::size_of::<Visit>());
+        eprintln!("buffer {}", std::mem::size_of::<Buffer>());
+    }
 }

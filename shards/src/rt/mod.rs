@@ -25,7 +25,7 @@ pub use buffer::Buffer;
 pub use clock::{now, now_us, wall};
 pub use deadline::{idle_count, sweep, When};
 pub use gather::{Gather, GATHER_PARTS};
-pub use guard::guard;
+use guard::Task;
 pub use listener::Listener;
 pub use local::{oneshot, Permit, Semaphore, Sender, Waiting};
 pub use stream::{Arrived, Stream};
@@ -101,11 +101,7 @@ pub fn spawn<F>(task: F, on_panic: impl FnOnce() + 'static)
 where
     F: Future<Output = ()> + 'static,
 {
-    monoio::spawn(async move {
-        if guard(task).await.is_err() {
-            on_panic();
-        }
-    });
+    monoio::spawn(Task::new(task, on_panic));
 }
 
 /// Waits at least this long. Fires only when the shard next waits for the ring.

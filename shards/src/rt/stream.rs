@@ -7,6 +7,7 @@ use monoio::net::TcpStream;
 use ringside_engine::time::Mono;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::cell::UnsafeCell;
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -104,23 +105,26 @@ impl Stream {
     ///
     /// # Errors
     /// The kernel's.
-    pub async fn readable(&self) -> io::Result<()> {
-        self.tcp().readable(false).await
+    pub fn readable(&self) -> impl Future<Output = io::Result<()>> + '_ {
+        self.tcp().readable(false)
     }
 
     /// Reads into the room of `buffer`, which must not be empty; 0 is the end.
-    pub async fn read<B: IoBufMut>(&self, buffer: B) -> (io::Result<usize>, B) {
-        self.tcp_mut().read(buffer).await
+    pub fn read<B: IoBufMut>(&self, buffer: B) -> impl Future<Output = (io::Result<usize>, B)> + '_ {
+        self.tcp_mut().read(buffer)
     }
 
     /// Writes some of `buffer`; returns how much.
-    pub async fn write<B: IoBuf>(&self, buffer: B) -> (io::Result<usize>, B) {
-        self.tcp_mut().write(buffer).await
+    pub fn write<B: IoBuf>(&self, buffer: B) -> impl Future<Output = (io::Result<usize>, B)> + '_ {
+        self.tcp_mut().write(buffer)
     }
 
     /// Writes some of the parts; returns how much.
-    pub async fn write_parts<B: IoVecBuf>(&self, parts: B) -> (io::Result<usize>, B) {
-        self.tcp_mut().writev(parts).await
+    pub fn write_parts<B: IoVecBuf>(
+        &self,
+        parts: B,
+    ) -> impl Future<Output = (io::Result<usize>, B)> + '_ {
+        self.tcp_mut().writev(parts)
     }
 
     /// Writes all of `bytes`.
