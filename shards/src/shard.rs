@@ -7,7 +7,7 @@ use crate::origin::Pool;
 use crate::rt::{self, oneshot, Buffer, Gather, Sender, Waiting};
 use crate::siblings::{Letter, Post, Told};
 use crate::store::flight::Guest;
-use crate::store::replicas::KeyMap;
+use crate::store::replicas::{KeyBits, KeyMap};
 use crate::store::{Budget, Flight, Memory, Object, Piece, Replicas};
 use ringside_config::{Limits, Plan};
 use ringside_engine::cache::Policy;
@@ -29,6 +29,9 @@ pub const BUFFER_BYTES: usize = 16 * 1024;
 const SPARE_MAX: usize = 32;
 /// Marks of keys that can't be shared; further ones are not remembered.
 const MARKS_MAX: usize = 64 * 1024;
+
+/// A map by ticket. Tickets are our own numbers, one after the other: they need no hashing.
+type TicketMap<V> = HashMap<u64, V, std::hash::BuildHasherDefault<KeyBits>>;
 
 /// What keeps the memory of a write alive.
 pub enum Keep {
@@ -148,7 +151,7 @@ pub struct Shard {
     wall: Cell<Wall>,
     open: Cell<usize>,
     flusher: Cell<Option<Waker>>,
-    waiting: RefCell<HashMap<u64, Sender<Told>>>,
+    waiting: RefCell<TicketMap<Sender<Told>>>,
     tickets: Cell<u64>,
     buffers: RefCell<Vec<Buffer>>,
     heads: RefCell<Vec<RequestHead>>,
@@ -376,7 +379,7 @@ impl Shard {
         }
         let dead = self.memory.borrow_mut().take_dead();
         for (key, holders) in dead {
-            for sibling in (0..self.count).filter(|sibling| holders >> (sibling % 64) & 1 == 1) {
+            for sibling in (0..self.count).filter(|sibling| holders >> (sibling % 32) & 1 == 1) {
                 if sibling != self.id {
                     self.send(sibling, Letter::LetGo { key });
                 }

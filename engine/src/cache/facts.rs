@@ -26,10 +26,6 @@ pub struct Times {
 pub struct Facts {
     /// When it arrived.
     pub received: Mono,
-    /// When the origin made it: Date, or its arrival.
-    pub date: Wall,
-    /// When it was last modified; has meaning with [`Facts::HAS_LAST_MODIFIED`].
-    pub last_modified: Wall,
     /// Age at arrival, in seconds.
     pub initial_age: u32,
     /// Freshness lifetime, in seconds.
@@ -41,7 +37,7 @@ pub struct Facts {
 }
 
 // It lies in every stored object.
-const _: () = assert!(size_of::<Facts>() <= 48);
+const _: () = assert!(size_of::<Facts>() <= 24);
 
 impl Facts {
     /// Once stale it must not be served without validation, whatever the client would take:
@@ -75,8 +71,6 @@ impl Facts {
         ];
         Facts {
             received: times.received,
-            date: age::date(res.fields, times.wall).unwrap_or(times.wall),
-            last_modified: modified.unwrap_or_default(),
             initial_age: age::initial(res.fields, times),
             lifetime: lifetime.seconds(),
             status: res.status,

@@ -4,7 +4,7 @@
 
 use super::age::PIVOT;
 use super::fresh::last_modified;
-use super::validate::{is_strong_date, push_field, tags};
+use super::validate::{is_strong_date, push_field, tag_of, Tag};
 use crate::http::{encode, hop, Field, Fields, Name, Response};
 use alloc::vec::Vec;
 
@@ -16,13 +16,6 @@ use alloc::vec::Vec;
 /// origins leave them out, and our question held nothing else.
 pub fn selects(stored: &Response<'_>, not_modified: &Response<'_>) -> bool {
     let (held, news) = (stored.fields, not_modified.fields);
-    let tag_of = |fields: Fields<'_>| {
-        fields.get(Name::ETag).and_then(|value| {
-            tags(value)
-                .next()
-                .map(|tag| (tag.weak, tag.opaque.to_vec()))
-        })
-    };
     let dates_agree = match (news.get(Name::LastModified), held.get(Name::LastModified)) {
         (Some(new), Some(old)) => {
             let (new_date, old_date) = (last_modified(news, PIVOT), last_modified(held, PIVOT));
@@ -31,13 +24,13 @@ pub fn selects(stored: &Response<'_>, not_modified: &Response<'_>) -> bool {
         _ => false,
     };
     match (tag_of(news), tag_of(held)) {
-        (Some((_, new)), Some((_, old))) if new != old => false,
-        (Some((false, _)), Some((false, _))) => true,
+        (Some(new), Some(old)) if new.opaque != old.opaque => false,
+        (Some(Tag { weak: false, .. }), Some(Tag { weak: false, .. })) => true,
         // nginx weakens the tag of what it compresses, but not that of its 304: there the
         // strong date says that it is the same.
-        (Some((false, _)), _) => dates_agree && is_strong_date(held),
-        (Some((true, _)), Some(_)) => true,
-        (Some((true, _)), None) => dates_agree,
+        (Some(Tag { weak: false, .. }), _) => dates_agree && is_strong_date(held),
+        (Some(_), Some(_)) => true,
+        (Some(_), None) => dates_agree,
         (None, _) => dates_agree || !news.has(Name::LastModified),
     }
 }

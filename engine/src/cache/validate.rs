@@ -56,7 +56,7 @@ pub fn preconditions(req: &Request<'_>, res: &Response<'_>) -> Verdict {
 
 /// If-None-Match names the stored response: by `*`, or by its tag, weakly compared.
 fn any_matches(req: Fields<'_>, res: Fields<'_>) -> bool {
-    let held = res.get(Name::ETag).and_then(|value| tags(value).next());
+    let held = tag_of(res);
     req.all(Name::IfNoneMatch).any(|line| {
         line == b"*" || held.is_some_and(|held| tags(line).any(|tag| tag.opaque == held.opaque))
     })
@@ -78,9 +78,14 @@ fn unmodified_since(req: Fields<'_>, res: Fields<'_>) -> bool {
     }
 }
 
+/// The entity tag of a response.
+pub(super) fn tag_of(fields: Fields<'_>) -> Option<Tag<'_>> {
+    tags(fields.get(Name::ETag)?).next()
+}
+
 /// The tags in a line. Written for what is sent, not for what should be: a tag may hold commas
 /// and has no escapes; one without quotes ends at the next comma.
-pub(super) fn tags(line: &[u8]) -> impl Iterator<Item = Tag<'_>> {
+fn tags(line: &[u8]) -> impl Iterator<Item = Tag<'_>> {
     let mut rest = line;
     core::iter::from_fn(move || {
         while let [b' ' | b'\t' | b',', after @ ..] = rest {
@@ -161,4 +166,37 @@ pub(super) fn push_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+    use alloc::string::String;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_line_is_read_to_its_end(line in proptest::collection::vec(
+            prop_oneof![Just(b'"'), Just(b','), Just(b'W'), Just(b'/'), Just(b'\\'), Just(b' '), any::<u8>()],
+            0..40,
+        )) {
+            let all: Vec<Tag<'_>> = tags(&line).collect();
+            let bytes: usize = all.iter().map(|tag| tag.opaque.len()).sum();
+            prop_assert!(bytes <= line.len(), "no byte is in two tags");
+            prop_assert!(all.len() <= line.len());
+        }
+
+        #[test]
+        fn tags_are_read_as_they_were_written(
+            written in proptest::collection::vec((any::<bool>(), "[!#-~]{0,8}"), 0..6),
+        ) {
+            let one = |(weak, text): &(bool, String)| format!("{}\"{text}\"", if *weak { "W/" } else { "" });
+            let line = written.iter().map(one).collect::<Vec<_>>().join(" , ");
+            let read: Vec<(bool, String)> = tags(line.as_bytes())
+                .map(|tag| (tag.weak, String::from_utf8_lossy(tag.opaque).trim_matches('"').into()))
+                .collect();
+            prop_assert_eq!(read, written);
+        }
+    }
 }

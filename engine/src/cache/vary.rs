@@ -20,10 +20,12 @@ use alloc::vec::Vec;
 /// Names in one Vary that are looked at; a response with more is treated as `*`. Each costs a
 /// walk over the request's fields on every hit.
 pub const NAMES_MAX: usize = 32;
-/// Members of one field that are put in order.
+/// Members of one field that are put in order; with more, their order counts.
 const MEMBERS_MAX: usize = 16;
-/// Bytes of one member that are freed of whitespace without allocating.
-const MEMBER_BYTES_MAX: usize = 128;
+/// Bytes of one field's members that are put in normal form without allocating.
+const MEMBERS_BYTES_MAX: usize = 192;
+/// Stands for the value of a field that is absent. No value holds it: no head does.
+const ABSENT: &[u8] = b"\0";
 
 /// What Vary says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +93,8 @@ pub fn secondary(seed: Seed, vary_fields: Fields<'_>, req: Fields<'_>) -> u64 {
             continue;
         }
         before = Some(name);
-        write_field(&mut hash, name, req);
+        hash.lower(name);
+        write_value(&mut hash, name, req);
     }
     hash.finish().fold()
 }
@@ -103,114 +106,89 @@ pub fn secondary_of_names(seed: Seed, names: &[u8], req: Fields<'_>) -> u64 {
         .split(|byte| *byte == b',')
         .filter(|name| !name.is_empty());
     for name in names.take(NAMES_MAX) {
-        write_field(&mut hash, name, req);
+        hash.bytes(name);
+        write_value(&mut hash, name, req);
     }
     hash.finish().fold()
 }
 
-/// One field: its name, whether it is there, and its value in normal form.
-fn write_field(hash: &mut KeyWriter, name: &[u8], req: Fields<'_>) {
-    hash.lower(name);
+/// The value of one field in normal form, as one part.
+fn write_value(hash: &mut KeyWriter, name: &[u8], req: Fields<'_>) {
     let id = Name::from_bytes(name);
     match id {
         Name::AcceptEncoding => write_members(hash, req, id, true),
         Name::AcceptLanguage => write_members(hash, req, id, false),
-        Name::Other => write_lines(hash, req.all_by_text(name), || req.all_by_text(name)),
-        _ => write_lines(hash, req.all(id), || req.all(id)),
+        Name::Other => write_lines(hash, || req.all_by_text(name)),
+        _ => write_lines(hash, || req.all(id)),
     }
 }
 
-/// Lines joined; marked by how the value came, so that an absent field is like nothing else.
-fn write_lines<'b, I: Iterator<Item = &'b [u8]>>(
-    hash: &mut KeyWriter,
-    mut lines: I,
-    again: impl Fn() -> I,
-) {
-    match (lines.next(), lines.next()) {
+/// Lines as they are, joined.
+fn write_lines<'b, I: Iterator<Item = &'b [u8]>>(hash: &mut KeyWriter, lines: impl Fn() -> I) {
+    let mut two = lines();
+    match (two.next(), two.next()) {
         (None, _) => hash.bytes(ABSENT),
-        (Some(only), None) => {
-            hash.bytes(PRESENT);
-            hash.bytes(only);
-        }
+        (Some(only), None) => hash.bytes(only),
         (Some(_), Some(_)) => {
-            let mut joined = Vec::new();
-            for (at, line) in again().enumerate() {
-                if at > 0 {
-                    joined.extend_from_slice(b", ");
-                }
-                joined.extend_from_slice(line);
-            }
-            hash.bytes(PRESENT);
-            hash.bytes(&joined);
+            let all: Vec<&[u8]> = lines().collect();
+            hash.bytes(&all.join(&b", "[..]));
         }
     }
 }
 
-const ABSENT: &[u8] = b"-";
-const PRESENT: &[u8] = b"+";
-/// Ends the members of a list, which has as many parts as members. No member is empty.
-const END: &[u8] = b"";
-
-/// The members of a list field, without case and space.
+/// The members of a list field, in lower case and without whitespace, joined by commas.
 fn write_members(hash: &mut KeyWriter, req: Fields<'_>, id: Name, any_order: bool) {
-    if !req.has(id) {
-        hash.bytes(ABSENT);
-        return;
-    }
-    hash.bytes(PRESENT);
-    let mut first: [&[u8]; MEMBERS_MAX] = [b""; MEMBERS_MAX];
-    let mut count = 0;
+    let mut sorted: [&[u8]; MEMBERS_MAX] = [b""; MEMBERS_MAX];
+    let (mut count, mut bytes) = (0, 0);
     for member in req.members(id) {
-        if let Some(place) = first.get_mut(count) {
+        if let Some(place) = sorted.get_mut(count) {
             *place = member;
         }
         count += 1;
+        bytes += member.len() + 1;
     }
-    match first.get_mut(..count) {
-        Some(sorted) if any_order => {
-            sorted.sort_unstable_by(by_lower_case);
-            sorted.iter().for_each(|member| write_member(hash, member));
-        }
-        // Too many to sort: then in the order sent, which at worst is one variant more.
-        _ => req
-            .members(id)
-            .for_each(|member| write_member(hash, member)),
-    }
-    hash.bytes(END);
-}
-
-/// A member in lower case and without whitespace.
-fn write_member(hash: &mut KeyWriter, member: &[u8]) {
-    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
-    if !member.iter().any(is_space) {
-        hash.lower(member);
+    if count == 0 {
+        hash.bytes(if req.has(id) { b"" } else { ABSENT });
         return;
     }
-    let wanted = || member.iter().copied().filter(|byte| !is_space(byte));
-    let mut tight = [0; MEMBER_BYTES_MAX];
-    if member.len() <= tight.len() {
-        let mut len = 0;
-        for (place, byte) in tight.iter_mut().zip(wanted()) {
-            *place = byte;
+    let sorted = sorted.get_mut(..count);
+    if bytes > MEMBERS_BYTES_MAX || sorted.is_none() {
+        let mut all: Vec<&[u8]> = req.members(id).collect();
+        if any_order && sorted.is_some() {
+            all.sort_unstable_by(by_lower_case);
+        }
+        let mut joined = alloc::vec![0; bytes];
+        let len = join(&all, &mut joined);
+        hash.bytes(joined.get(..len).unwrap_or_default());
+    } else if let Some(sorted) = sorted {
+        if any_order {
+            sorted.sort_unstable_by(by_lower_case);
+        }
+        let mut joined = [0; MEMBERS_BYTES_MAX];
+        let len = join(sorted, &mut joined);
+        hash.bytes(joined.get(..len).unwrap_or_default());
+    }
+}
+
+/// Writes members in normal form to `out`, which has room for each and a comma; returns the
+/// length. No member holds a comma but in quotes, so the members can be told apart in it.
+fn join(members: &[&[u8]], out: &mut [u8]) -> usize {
+    let mut len = 0;
+    let mut places = out.iter_mut();
+    for member in members {
+        let wanted = member.iter().filter(|byte| !matches!(byte, b' ' | b'\t'));
+        for (byte, place) in wanted.chain(b",").zip(&mut places) {
+            *place = byte.to_ascii_lowercase();
             len += 1;
         }
-        hash.lower(tight.get(..len).unwrap_or_default());
-    } else {
-        let tight: Vec<u8> = wanted().collect();
-        hash.lower(&tight);
     }
+    len
 }
 
 fn by_lower_case(a: &&[u8], b: &&[u8]) -> core::cmp::Ordering {
-    let lower = |text: &[u8], at: usize| text.get(at).map(u8::to_ascii_lowercase);
-    let shorter = a.len().min(b.len());
-    for at in 0..shorter {
-        match lower(a, at).cmp(&lower(b, at)) {
-            core::cmp::Ordering::Equal => {}
-            order => return order,
-        }
-    }
-    a.len().cmp(&b.len())
+    a.iter()
+        .map(u8::to_ascii_lowercase)
+        .cmp(b.iter().map(u8::to_ascii_lowercase))
 }
 
 fn is_token_byte(byte: u8) -> bool {

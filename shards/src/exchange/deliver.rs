@@ -150,6 +150,22 @@ pub async fn object(visit: &Visit, keep: Keep, outcome: Outcome) -> Delivered {
     delivered
 }
 
+/// Sends a hit that is composed already.
+pub async fn quick(visit: &Visit, quick: super::look::Quick) -> Delivered {
+    let sending = quick.gather.bytes() as u64;
+    let gone = write(visit, quick.gather).await.is_err();
+    let bytes = if gone { 0 } else { quick.bytes.min(sending) };
+    visit.shard.counters.hit_bytes.add(bytes);
+    Delivered {
+        outcome: Outcome::Hit,
+        status: quick.status,
+        bytes,
+        first_byte_us: None,
+        keep: keeps(visit),
+        gone,
+    }
+}
+
 enum Part {
     Whole,
     Span(std::ops::Range<u64>),

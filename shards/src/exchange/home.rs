@@ -31,10 +31,7 @@ pub fn consider(shard: &Rc<Shard>, asked: Box<Asked>, guest: Option<Guest>) -> C
     let (key, seed) = (asked.key, shard.setting.seed);
     let request = asked.request();
     let stored = shard.memory.borrow().find(key, seed, request.fields).cloned();
-    let mut reason = match shard.memory.borrow().has(key) {
-        true => Reason::VaryMiss,
-        false => Reason::NotStored,
-    };
+    let mut reason = Reason::NotStored;
     let mut stale = None;
     if let Some(object) = stored {
         match cache::serve(&request, &object.facts, &route.policy, now) {
@@ -47,6 +44,8 @@ pub fn consider(shard: &Rc<Shard>, asked: Box<Asked>, guest: Option<Guest>) -> C
                 stale = Some(object);
             }
         }
+    } else if shard.memory.borrow().has(key) {
+        reason = Reason::VaryMiss;
     }
     if only_if_cached(&request) || shard.stopping.get() {
         return Considered::Go(Reason::OnlyIfCached);

@@ -150,11 +150,16 @@ fn compose(
     Some(Quick { gather, bytes, status })
 }
 
-/// Looks until there is an answer: own store, replica, home, flight.
-pub async fn find(visit: &Visit) -> Found {
+/// Looks until there is an answer: own store, replica, home, flight. `asked` is what a first
+/// question found already.
+pub async fn find(visit: &Visit, mut asked: Option<Asking>) -> Found {
     let mut reason = Reason::VaryMiss;
     for _ in 0..ASK_AGAIN_MAX {
-        match ask(visit).await {
+        let asking = match asked.take() {
+            Some(asking) => asking,
+            None => ask(visit).await,
+        };
+        match asking {
             Asking::Done(found) => return found,
             Asking::Joined(source, outcome) => {
                 match wait_for_opening(visit, source, outcome).await {
@@ -173,9 +178,29 @@ pub async fn find(visit: &Visit) -> Found {
     Found::Go(reason)
 }
 
-enum Asking {
+/// What one question found.
+pub enum Asking {
+    /// Something, or the advice to go alone.
     Done(Found),
+    /// A place in a flight.
     Joined(Source, Outcome),
+}
+
+/// The answer to a plain request whose home is a sibling that has the object: one letter there
+/// and one back, with little kept meanwhile. `Err`: what else was found.
+pub async fn by_letter(visit: &Visit) -> Result<Quick, Asking> {
+    match ask(visit).await {
+        Asking::Done(Found::Object(keep, Outcome::Hit)) => {
+            let (request, now) = (visit.request(), crate::rt::now());
+            let size = handle(&keep).map_or(0, |object| object.pieces().len());
+            if has_conditions(&request) || size > crate::store::flight::PIECES_AT_ONCE {
+                return Err(Asking::Done(Found::Object(keep, Outcome::Hit)));
+            }
+            compose(&visit.shard, &request, &visit.intent, keep, now)
+                .ok_or(Asking::Done(Found::Go(Reason::Busy)))
+        }
+        asking => Err(asking),
+    }
 }
 
 async fn ask(visit: &Visit) -> Asking {

@@ -109,43 +109,59 @@ impl Visit {
 
 /// Carries out a request that the hit path could not answer at once.
 pub async fn run(visit: Visit) -> Left {
-    if visit.request().method == Method::Options && visit.request().fields.get(Name::MaxForwards) == Some(b"0") {
-        let delivered = deliver::options(&visit).await;
-        return settle(visit, delivered, None).await;
+    let request = visit.request();
+    if request.method == Method::Options && request.fields.get(Name::MaxForwards) == Some(b"0") {
+        return Box::pin(options(visit)).await;
     }
     match visit.intent.lookup {
-        Lookup::Pass(reason) => pass(visit, reason).await,
-        Lookup::Cache => cached(visit).await,
+        Lookup::Pass(reason) => Box::pin(pass(visit, reason)).await,
+        Lookup::Cache if only_if_cached(&request) => Box::pin(from_cache_only(visit)).await,
+        Lookup::Cache => {
+            let elsewhere = visit.shard.home(visit.intent.key) != visit.shard.id;
+            if !elsewhere {
+                return Box::pin(cached(visit, None)).await;
+            }
+            match look::by_letter(&visit).await {
+                Ok(quick) => {
+                    let delivered = deliver::quick(&visit, quick).await;
+                    record::write(&visit, &delivered);
+                    visit.finish(after(delivered.keep, delivered.gone))
+                }
+                Err(asking) => Box::pin(cached(visit, Some(asking))).await,
+            }
+        }
     }
 }
 
-/// A request that the cache may answer.
-async fn cached(visit: Visit) -> Left {
-    if only_if_cached(&visit.request()) {
-        if let Some((keep, outcome)) = look::stored_anywhere(&visit).await {
-            let delivered = deliver::object(&visit, keep, outcome).await;
-            return settle(visit, delivered, None).await;
+async fn options(visit: Visit) -> Left {
+    let delivered = deliver::options(&visit).await;
+    settle(visit, delivered, None).await
+}
+
+/// A request that only the cache may answer.
+async fn from_cache_only(visit: Visit) -> Left {
+    let delivered = match look::stored_anywhere(&visit).await {
+        Some((keep, outcome)) => deliver::object(&visit, keep, outcome).await,
+        None => {
+            let what = "not in the cache, and the request forbids to ask further";
+            deliver::fault(&visit, &Fault::client(504, what), Reason::OnlyIfCached).await
         }
-        let fault = Fault::client(504, "not in the cache, and the request forbids to ask further");
-        let delivered = deliver::fault(&visit, &fault, Reason::OnlyIfCached).await;
-        return settle(visit, delivered, None).await;
-    }
-    match look::find(&visit).await {
-        Found::Object(keep, outcome) => {
-            let delivered = deliver::object(&visit, keep, outcome).await;
-            settle(visit, delivered, None).await
-        }
+    };
+    settle(visit, delivered, None).await
+}
+
+/// A request that the cache may answer; `asked` is what a first question found.
+async fn cached(visit: Visit, asked: Option<look::Asking>) -> Left {
+    let delivered = match look::find(&visit, asked).await {
+        Found::Object(keep, outcome) => deliver::object(&visit, keep, outcome).await,
         Found::Flight(source, head, outcome) => {
-            let delivered = deliver::flight(&visit, source, head, outcome).await;
-            settle(visit, delivered, None).await
+            deliver::flight(&visit, source, head, outcome).await
         }
-        Found::Failed(fault, reason) => {
-            let delivered = deliver::fault(&visit, &fault, reason).await;
-            settle(visit, delivered, None).await
-        }
-        Found::Gone => visit.finish(After::Close),
-        Found::Go(reason) => pass(visit, reason).await,
-    }
+        Found::Failed(fault, reason) => deliver::fault(&visit, &fault, reason).await,
+        Found::Gone => Delivered::gone(),
+        Found::Go(reason) => return Box::pin(pass(visit, reason)).await,
+    };
+    settle(visit, delivered, None).await
 }
 
 /// A request that goes to the origin by itself and whose answer is for this client only.

@@ -10,8 +10,8 @@ use ringside_engine::store::Index;
 use std::sync::Arc;
 
 /// Objects that died and may have replicas: their key, and the shards to tell (bit by shard
-/// modulo 64).
-pub type Dead = Vec<(Key, u64)>;
+/// modulo 32).
+pub type Dead = Vec<(Key, u32)>;
 
 /// The index and the budget of one home shard.
 pub struct Memory {
@@ -53,14 +53,14 @@ impl Memory {
 
     /// Puts `object` in, in the place of the variant it replaces (RFC 9111, 3 and 4.1).
     pub fn put(&mut self, object: Arc<Object>) {
-        let key = object.key;
+        let key = object.key();
         let no_vary = object.vary_names().is_empty();
         let replaced: Vec<_> = self
             .index
             .variants(key)
             .filter(|(_, held)| {
                 // Without Vary on either side only one can be selected: the newer.
-                no_vary || held.0.vary_names().is_empty() || held.0.variant == object.variant
+                no_vary || held.0.vary_names().is_empty() || held.0.variant() == object.variant()
             })
             .map(|(slot, _)| slot)
             .collect();
@@ -89,7 +89,7 @@ impl Memory {
     pub fn remove(&mut self, object: &Arc<Object>) {
         let found = self
             .index
-            .variants(object.key)
+            .variants(object.key())
             .find(|(_, held)| Arc::ptr_eq(&held.0, object))
             .map(|(slot, _)| slot);
         if let Some(slot) = found {
@@ -135,7 +135,7 @@ impl Memory {
         if let Some(Resident(object)) = held {
             let holders = object.kill();
             if holders != 0 {
-                self.dead.push((object.key, holders));
+                self.dead.push((object.key(), holders));
             }
         }
     }

@@ -15,7 +15,7 @@ use ringside_engine::cache::Facts;
 use ringside_engine::http::{Response, ResponseHead, HeadLimits};
 use ringside_engine::key::Key;
 use ringside_engine::store::Entry;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::Arc;
 
 /// Bodies up to this size share one allocation with their head.
@@ -26,23 +26,32 @@ const OBJECT_OVERHEAD: usize = 256;
 
 /// One stored response, complete.
 pub struct Object {
-    /// The cache key, without the variant.
-    pub key: Key,
-    /// What the request fields named in Vary were, as a hash; 0 without Vary.
-    pub variant: u64,
+    /// In halves, since a whole one would align the object to 16 bytes.
+    key: [u64; 2],
     /// What decisions need: age, lifetime, status.
     pub facts: Facts,
-    holders: AtomicU64,
-    body_bytes: u64,
-    /// Head, then the names in Vary, then the body if it is small.
+    /// Head, then (with Vary) the variant and the names in Vary, then the body if it is small.
     data: Box<[u8]>,
-    pieces: Box<[Piece]>,
+    large: Option<Box<Large>>,
     budget: &'static Budget,
+    holders: AtomicU32,
     head_bytes: u32,
     vary_bytes: u16,
     live: AtomicBool,
     touched: AtomicBool,
 }
+
+/// A body that is not small.
+struct Large {
+    bytes: u64,
+    pieces: Box<[Piece]>,
+}
+
+/// Bytes of the variant before the names in Vary.
+const VARIANT_BYTES: usize = size_of::<u64>();
+
+// One of these for every object: its size is most of the bookkeeping.
+const _: () = assert!(size_of::<Object>() <= 88);
 
 /// What an object is made of.
 pub struct Parts<'a> {
@@ -63,31 +72,54 @@ pub struct Parts<'a> {
 impl Object {
     /// An object charged to `budget`, or `None` when that is full (make room and try again).
     pub fn new(parts: &Parts<'_>, budget: &'static Budget) -> Option<Arc<Object>> {
-        let body_bytes: usize = parts.body.iter().map(|piece| piece.len()).sum();
-        let small = body_bytes <= SMALL_BODY_BYTES;
-        let inline = if small { body_bytes } else { 0 };
-        let data_bytes = parts.head.len() + parts.vary.len() + inline;
-        let (head_bytes, vary_bytes) =
-            (u32::try_from(parts.head.len()).ok()?, u16::try_from(parts.vary.len()).ok()?);
-        let pieces = if small { Box::default() } else { tight(parts.body, budget)? };
+        let bytes: usize = parts.body.iter().map(|piece| piece.len()).sum();
+        if bytes > SMALL_BODY_BYTES {
+            let large = Box::new(Large { bytes: bytes as u64, pieces: tight(parts.body, budget)? });
+            return Self::assemble(parts, &[], Some(large), budget);
+        }
+        let body: Vec<&[u8]> = parts.body.iter().map(|piece| &**piece).collect();
+        Self::assemble(parts, &body, None, budget)
+    }
+
+    /// The same body under a head that a 304 has freshened (RFC 9111, 3.2).
+    pub fn freshened(&self, head: &[u8], vary: &[u8], variant: u64, facts: Facts) -> Option<Arc<Object>> {
+        let parts = Parts { key: self.key(), variant, facts, head, vary, body: &[] };
+        let large = self.large.as_ref().map(|large| {
+            Box::new(Large { bytes: large.bytes, pieces: large.pieces.clone() })
+        });
+        Self::assemble(&parts, &[self.small_body()], large, self.budget)
+    }
+
+    fn assemble(
+        parts: &Parts<'_>,
+        small: &[&[u8]],
+        large: Option<Box<Large>>,
+        budget: &'static Budget,
+    ) -> Option<Arc<Object>> {
+        let variant = parts.variant.to_ne_bytes();
+        let (vary, variant): (&[u8], &[u8]) = match parts.vary {
+            [] => (&[], &[]),
+            names => (names, &variant),
+        };
+        let inline: usize = small.iter().map(|part| part.len()).sum();
+        let data_bytes = parts.head.len() + variant.len() + vary.len() + inline;
+        let head_bytes = u32::try_from(parts.head.len()).ok()?;
+        let vary_bytes = u16::try_from(variant.len() + vary.len()).ok()?;
         if !budget.charge(data_bytes + OBJECT_OVERHEAD) {
             return None;
         }
         let mut data = Vec::with_capacity(data_bytes);
         data.extend_from_slice(parts.head);
-        data.extend_from_slice(parts.vary);
-        if small {
-            parts.body.iter().for_each(|piece| data.extend_from_slice(piece));
-        }
+        data.extend_from_slice(variant);
+        data.extend_from_slice(vary);
+        small.iter().for_each(|part| data.extend_from_slice(part));
         Some(Arc::new(Object {
-            key: parts.key,
-            variant: parts.variant,
+            key: [(parts.key.0 >> 64) as u64, parts.key.0 as u64],
             facts: parts.facts,
-            holders: AtomicU64::new(0),
-            body_bytes: body_bytes as u64,
             data: data.into_boxed_slice(),
-            pieces,
+            large,
             budget,
+            holders: AtomicU32::new(0),
             head_bytes,
             vary_bytes,
             live: AtomicBool::new(true),
@@ -95,27 +127,9 @@ impl Object {
         }))
     }
 
-    /// The same body under a head that a 304 has freshened (RFC 9111, 3.2).
-    pub fn freshened(&self, head: &[u8], vary: &[u8], variant: u64, facts: Facts) -> Option<Arc<Object>> {
-        let inline = self.small_body();
-        if !self.budget.charge(head.len() + vary.len() + inline.len() + OBJECT_OVERHEAD) {
-            return None;
-        }
-        let data = [head, vary, inline].concat().into_boxed_slice();
-        Some(Arc::new(Object {
-            key: self.key,
-            variant,
-            facts,
-            holders: AtomicU64::new(0),
-            body_bytes: self.body_bytes,
-            data,
-            pieces: self.pieces.clone(),
-            budget: self.budget,
-            head_bytes: head.len() as u32,
-            vary_bytes: vary.len() as u16,
-            live: AtomicBool::new(true),
-            touched: AtomicBool::new(false),
-        }))
+    /// The cache key, without the variant.
+    pub fn key(&self) -> Key {
+        Key(u128::from(self.key[0]) << 64 | u128::from(self.key[1]))
     }
 
     /// Status line and fields; no framing, no Age, no last empty line.
@@ -123,10 +137,21 @@ impl Object {
         self.data.get(..self.head_bytes as usize).unwrap_or_default()
     }
 
-    /// The names in Vary, in normal form; empty without Vary.
-    pub fn vary_names(&self) -> &[u8] {
+    /// The variant and the names in Vary; empty without Vary.
+    fn vary(&self) -> &[u8] {
         let from = self.head_bytes as usize;
         self.data.get(from..from + self.vary_bytes as usize).unwrap_or_default()
+    }
+
+    /// The names in Vary, in normal form; empty without Vary.
+    pub fn vary_names(&self) -> &[u8] {
+        self.vary().get(VARIANT_BYTES..).unwrap_or_default()
+    }
+
+    /// What the request fields named in Vary were, as a hash; 0 without Vary.
+    pub fn variant(&self) -> u64 {
+        let bytes = self.vary().first_chunk::<VARIANT_BYTES>();
+        bytes.map_or(0, |bytes| u64::from_ne_bytes(*bytes))
     }
 
     /// Where the small body lies in [`Object::data`]; empty when it lies in pieces.
@@ -141,12 +166,15 @@ impl Object {
 
     /// The body's pieces if it is not small.
     pub fn pieces(&self) -> &[Piece] {
-        &self.pieces
+        self.large.as_ref().map_or(&[], |large| &large.pieces)
     }
 
     /// Length of the body.
     pub fn body_bytes(&self) -> u64 {
-        self.body_bytes
+        match &self.large {
+            Some(large) => large.bytes,
+            None => self.small_body_range().len() as u64,
+        }
     }
 
     /// Head, Vary names and small body as one.
@@ -160,8 +188,8 @@ impl Object {
     }
 
     /// It may never be served again. Only its home shard calls this. Returns the shards (bit by
-    /// shard modulo 64) that keep a replica and must be told to let go.
-    pub fn kill(&self) -> u64 {
+    /// shard modulo 32) that keep a replica and must be told to let go.
+    pub fn kill(&self) -> u32 {
         self.live.store(false, Ordering::Release);
         self.holders.load(Ordering::Relaxed)
     }
@@ -175,7 +203,7 @@ impl Object {
 
     /// Notes that `shard` was handed it. Only its home shard calls this.
     pub fn held_by(&self, shard: usize) {
-        let bit = 1 << (shard % 64);
+        let bit = 1 << (shard % 32);
         self.holders.store(self.holders.load(Ordering::Relaxed) | bit, Ordering::Relaxed);
     }
 
@@ -227,11 +255,12 @@ pub struct Resident(pub Arc<Object>);
 
 impl Entry for Resident {
     fn key(&self) -> Key {
-        self.0.key
+        self.0.key()
     }
 
     fn cost(&self) -> usize {
-        self.0.data.len() + self.0.pieces.iter().map(|piece| piece.len()).sum::<usize>() + OBJECT_OVERHEAD
+        let large = self.0.large.as_ref().map_or(0, |large| large.bytes as usize);
+        self.0.data.len() + large + OBJECT_OVERHEAD
     }
 
     fn take_touched(&self) -> bool {

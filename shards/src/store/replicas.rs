@@ -28,7 +28,8 @@ impl std::hash::Hasher for KeyBits {
     }
 
     fn write_u64(&mut self, value: u64) {
-        self.0 ^= value;
+        // Tables take their place from the low bits and a tag from the high ones.
+        self.0 ^= value.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     }
 
     fn write_u128(&mut self, value: u128) {
@@ -64,10 +65,10 @@ impl Replicas {
         if self.entries_max == 0 {
             return;
         }
-        let key = object.key;
+        let key = object.key();
         let variants = self.by_key.entry(key).or_default();
         let fresh_key = variants.is_empty();
-        variants.retain(|held| held.is_live() && held.variant != object.variant);
+        variants.retain(|held| held.is_live() && held.variant() != object.variant());
         variants.push(Rc::new(object));
         if fresh_key {
             self.order.push_back(key);
@@ -108,5 +109,5 @@ impl Replicas {
 /// Does this stored response's Vary select it for the request? (RFC 9111, 4.1)
 pub fn selects(object: &Object, seed: Seed, request: Fields<'_>) -> bool {
     let names = object.vary_names();
-    names.is_empty() || vary::secondary_of_names(seed, names, request) == object.variant
+    names.is_empty() || vary::secondary_of_names(seed, names, request) == object.variant()
 }

@@ -25,6 +25,7 @@ fn conditions_of_clients() {
         &'static str,
         Verdict,
     );
+    #[rustfmt::skip]
     let cases: &[Row] = &[
         ("no condition", "GET", "", 200, TAG, Proceed),
         // 9110 13.1.2
