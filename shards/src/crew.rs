@@ -10,7 +10,7 @@
 //! | log | main, when all have ended | their last lines are written |
 
 use crate::counters::Counters;
-use crate::exchange::home;
+use crate::exchange::{home, promote};
 use crate::listen::{self, Listeners};
 use crate::log;
 use crate::origin::resolve;
@@ -35,6 +35,8 @@ const TICK: Duration = Duration::from_millis(100);
 const SHARD_BYTES_MIN: u64 = 1024 * 1024;
 /// Letters handled before other tasks get their turn.
 const LETTERS_PER_TURN: usize = 256;
+/// Bodies in files, for one shard.
+const FILES_MAX: usize = 4096;
 /// Descriptors besides those of client connections: rings, bells, files, origins.
 const DESCRIPTORS_SPARE: u64 = 256;
 
@@ -106,7 +108,8 @@ pub fn start(plan: Plan) -> Result<Crew, StartFault> {
              least {SHARD_BYTES_MIN}: raise it, or lower [shards] count"
         )));
     }
-    descriptors(plan.limits.connections as u64)?;
+    let spare = descriptors(plan.limits.connections as u64)?;
+    let files_max = usize::try_from(spare / 2).unwrap_or(usize::MAX) / count;
     let writer = log::start(&plan.log).map_err(|error| {
         StartFault(format!("the access log {:?} can't be opened: {error}", plan.log.target))
     })?;
@@ -118,7 +121,7 @@ pub fn start(plan: Plan) -> Result<Crew, StartFault> {
     let seed = seed.map_err(|error| StartFault(format!("the kernel gave no randomness: {error}")))?;
     let format = plan.log.format;
     let pin = plan.shards.pin;
-    let setting = Arc::new(Setting::new(plan, seed));
+    let setting = Arc::new(Setting::new(plan, seed, files_max.min(FILES_MAX)));
     let (ready, started) = channel();
     let mut crew = Crew {
         listening,
@@ -167,12 +170,13 @@ pub fn start(plan: Plan) -> Result<Crew, StartFault> {
     Ok(crew)
 }
 
-/// Sees to it that this many clients, and the connections to origins for them, can be open.
-fn descriptors(connections: u64) -> Result<(), StartFault> {
+/// Sees to it that this many clients can be open; returns how many descriptors are left for
+/// connections to origins and for bodies in files.
+fn descriptors(connections: u64) -> Result<u64, StartFault> {
     let available = rt::descriptors(connections * 2 + DESCRIPTORS_SPARE);
     let needed = connections + DESCRIPTORS_SPARE;
     if available >= needed {
-        return Ok(());
+        return Ok(available - needed);
     }
     Err(StartFault(format!(
         "this process may open {available} descriptors, and [limits] connections = {connections} \
@@ -302,6 +306,7 @@ fn read(shard: &Rc<Shard>, listeners: &Listeners, from: usize, letter: Letter) {
             }
         }
         Letter::Unmark { key } => shard.unmark(key),
+        Letter::Promote { object } => promote::start(shard, object),
         Letter::LetGo { key } => shard.replicas.borrow_mut().let_go(key),
         Letter::Socket { arrived, listener: _ } => listen::serve(shard, arrived),
         Letter::Addresses { origin, server, addresses } => {

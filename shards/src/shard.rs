@@ -80,11 +80,13 @@ pub struct Setting {
     pub seed: Seed,
     /// Bounds of heads.
     pub head_limits: HeadLimits,
+    /// Bodies that one shard may put into files, each with a descriptor of its own.
+    pub files_max: usize,
 }
 
 impl Setting {
-    /// Compiles a Plan.
-    pub fn new(plan: Plan, seed: Seed) -> Setting {
+    /// Compiles a Plan. One shard may put `files_max` bodies into files.
+    pub fn new(plan: Plan, seed: Seed, files_max: usize) -> Setting {
         let table = Table::compile(&plan);
         let routes = (0..table.len())
             .filter_map(|id| {
@@ -103,7 +105,7 @@ impl Setting {
             fields: plan.limits.fields,
             target_bytes: plan.limits.uri_bytes,
         };
-        Setting { plan, table, routes, seed, head_limits }
+        Setting { plan, table, routes, seed, head_limits, files_max }
     }
 
     /// A route's facts.

@@ -1,5 +1,10 @@
 //! The chunked coding (RFC 9112, 7.1): a decoder that reads strictly, and the encoder's lines.
+//!
+//! The decoder keeps no content: it says where in the caller's bytes content lies. It is fed as
+//! bytes arrive, in pieces of any size, with the same result. It never consumes a byte that is
+//! not of the message.
 
+use super::field::{is_token, Name};
 use crate::limits::{CHUNK_LINE_BYTES_MAX, TRAILER_BYTES_MAX};
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -14,9 +19,11 @@ pub enum ChunkFault {
     Size,
     /// A size line or the trailers are too long.
     TooLong,
+    /// An extension has a control character.
+    Extension,
     /// A line is not ended by CRLF, or content runs over its chunk.
     LineEnd,
-    /// A trailer line is malformed.
+    /// A trailer field is malformed, or would frame the message anew.
     Trailer,
 }
 
@@ -27,8 +34,9 @@ impl ChunkFault {
         match self {
             ChunkFault::Size => "a chunk size is malformed",
             ChunkFault::TooLong => "a chunk size line or the trailers are too long",
+            ChunkFault::Extension => "a chunk extension has a control character",
             ChunkFault::LineEnd => "a chunk is not ended by CRLF",
-            ChunkFault::Trailer => "a trailer field is malformed",
+            ChunkFault::Trailer => "a trailer field is malformed or has no place there",
         }
     }
 }
@@ -48,14 +56,15 @@ pub struct Step {
 enum State {
     /// Before or within the digits of a size; how many there were.
     Size { digits: u8 },
-    /// Within extensions; whether a CR was the last byte.
+    /// Within extensions.
     Extension,
     /// After the CR of a size line.
     SizeEnd,
-    /// Within content, so many bytes left.
+    /// Within content.
     Data,
-    /// Before the CR, then the LF, after content.
+    /// Before the CR after content.
     DataCr,
+    /// Before the LF after content.
     DataLf,
     /// Within the trailer section.
     Trailers,
@@ -66,9 +75,14 @@ enum State {
 #[derive(Clone, Debug)]
 pub struct Decoder {
     state: State,
+    /// Bytes of the chunk that are still to come.
     left: u64,
+    /// Bytes of the size line, or of the trailer section, so far.
     line_bytes: usize,
+    /// The trailers that are kept, and the line being read.
     trailers: Vec<u8>,
+    /// Where in `trailers` that line begins.
+    line_at: usize,
 }
 
 impl Default for Decoder {
@@ -80,8 +94,9 @@ impl Default for Decoder {
 impl Decoder {
     /// A decoder at the start of a content.
     #[must_use]
-    pub fn new() -> Decoder {
-        Decoder { state: State::Size { digits: 0 }, left: 0, line_bytes: 0, trailers: Vec::new() }
+    pub const fn new() -> Decoder {
+        let state = State::Size { digits: 0 };
+        Decoder { state, left: 0, line_bytes: 0, trailers: Vec::new(), line_at: 0 }
     }
 
     /// Decodes up to the next piece of content or the end of `input`. Call again with what was
@@ -103,67 +118,66 @@ impl Decoder {
                     return Ok(Step { consumed: at + n, content: at..at + n, done: false });
                 }
                 State::Done => break,
-                _ => self.byte(*byte)?,
+                _ => self.state = self.after(*byte)?,
             }
             at += 1;
-            if self.state == State::Done {
-                break;
-            }
         }
         Ok(Step { consumed: at, content: at..at, done: self.state == State::Done })
     }
 
-    /// The trailer field lines, each ended by CRLF, without the last empty line.
+    /// The trailer field lines, each ended by CRLF, without the last empty line. Whole once the
+    /// message is done. Fields that must not stand in trailers are left out.
     #[must_use]
     pub fn trailers(&self) -> &[u8] {
-        &self.trailers
+        self.trailers.get(..self.line_at).unwrap_or_default()
     }
 
-    fn byte(&mut self, byte: u8) -> Result<(), ChunkFault> {
-        self.state = match (self.state, byte) {
-            (State::Size { digits }, _) if byte.is_ascii_hexdigit() => {
-                self.count_line()?;
-                self.digit(byte, digits)?
+    /// The state after one byte that is not content.
+    fn after(&mut self, byte: u8) -> Result<State, ChunkFault> {
+        match (self.state, byte) {
+            (State::Size { digits }, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
+                self.digit(byte, digits)
             }
-            (State::Size { digits: 1.. }, b'\r') => State::SizeEnd,
-            // Blanks before an extension are allowed only as "bad" white space, which we refuse:
-            // no sender needs them.
-            (State::Size { digits: 1.. }, b';') => State::Extension,
-            (State::Size { .. }, _) => return Err(ChunkFault::Size),
-            (State::Extension, b'\r') => State::SizeEnd,
-            (State::Extension, b'\t' | 0x20..=0x7e | 0x80..) => {
-                self.count_line()?;
-                State::Extension
-            }
-            (State::Extension, _) => return Err(ChunkFault::Size),
+            (State::Size { digits: 1.. } | State::Extension, b'\r') => Ok(State::SizeEnd),
+            // "Bad" white space before an extension is for the recipient to remove (RFC 9110,
+            // 5.6.3); nobody sends it but those who try what happens.
+            (State::Size { digits: 1.. }, b';') => self.extension(),
+            (State::Size { .. }, _) => Err(ChunkFault::Size),
+            (State::Extension, b'\t' | 0x20..=0x7e | 0x80..) => self.extension(),
+            (State::Extension, _) => Err(ChunkFault::Extension),
             (State::SizeEnd, b'\n') => {
                 self.line_bytes = 0;
-                if self.left == 0 { State::Trailers } else { State::Data }
+                Ok(if self.left == 0 { State::Trailers } else { State::Data })
             }
-            (State::DataCr, b'\r') => State::DataLf,
-            (State::DataLf, b'\n') => State::Size { digits: 0 },
-            (State::SizeEnd | State::DataCr | State::DataLf, _) => return Err(ChunkFault::LineEnd),
-            (State::Trailers, _) => self.trailer(byte)?,
-            (State::Data, _) => State::Data,
-            (State::Done, _) => State::Done,
-        };
-        Ok(())
+            (State::DataCr, b'\r') => Ok(State::DataLf),
+            (State::DataLf, b'\n') => Ok(State::Size { digits: 0 }),
+            (State::SizeEnd | State::DataCr | State::DataLf, _) => Err(ChunkFault::LineEnd),
+            (State::Trailers, _) => self.trailer(byte),
+            (State::Data | State::Done, _) => Ok(self.state),
+        }
     }
 
-    fn count_line(&mut self) -> Result<(), ChunkFault> {
+    fn count(&mut self, most: usize) -> Result<(), ChunkFault> {
         self.line_bytes += 1;
-        if self.line_bytes > CHUNK_LINE_BYTES_MAX {
+        if self.line_bytes > most {
             return Err(ChunkFault::TooLong);
         }
         Ok(())
     }
 
+    fn extension(&mut self) -> Result<State, ChunkFault> {
+        self.count(CHUNK_LINE_BYTES_MAX)?;
+        Ok(State::Extension)
+    }
+
     fn digit(&mut self, byte: u8, digits: u8) -> Result<State, ChunkFault> {
+        self.count(CHUNK_LINE_BYTES_MAX)?;
         let value = (byte as char).to_digit(16).ok_or(ChunkFault::Size)?;
         if digits == 0 {
             self.left = 0;
         }
-        // Sixteen digits with the top bit clear: sums of sizes can't overflow either.
+        // At most sixteen digits, zeros included, and the top bit clear: no sum of a size and what
+        // came before overflows (RFC 9112, 7.1: "MUST anticipate potentially large").
         if digits >= 16 || self.left >> 59 != 0 {
             return Err(ChunkFault::Size);
         }
@@ -172,50 +186,86 @@ impl Decoder {
     }
 
     fn trailer(&mut self, byte: u8) -> Result<State, ChunkFault> {
-        if self.trailers.len() >= TRAILER_BYTES_MAX {
-            return Err(ChunkFault::TooLong);
-        }
+        self.count(TRAILER_BYTES_MAX)?;
         self.trailers.push(byte);
         if byte != b'\n' {
             return Ok(State::Trailers);
         }
-        let line_at = self.trailers.len() - self.line_start();
-        let line = self.trailers.get(self.trailers.len() - line_at..).unwrap_or_default();
+        let line = self.trailers.get(self.line_at..).unwrap_or_default();
         match line {
             b"\r\n" => {
-                self.trailers.truncate(self.trailers.len() - 2);
-                Ok(State::Done)
+                self.trailers.truncate(self.line_at);
+                return Ok(State::Done);
             }
-            [field @ .., b'\r', b'\n'] if is_field_line(field) => {
-                self.line_bytes = self.trailers.len();
-                Ok(State::Trailers)
-            }
-            _ => Err(ChunkFault::Trailer),
+            [field @ .., b'\r', b'\n'] => match trailer_line(field)? {
+                Fate::Kept => self.line_at = self.trailers.len(),
+                Fate::LeftOut => self.trailers.truncate(self.line_at),
+            },
+            _ => return Err(ChunkFault::LineEnd),
         }
-    }
-
-    /// Where the current trailer line begins: `line_bytes` serves as its position there.
-    fn line_start(&self) -> usize {
-        self.line_bytes
+        Ok(State::Trailers)
     }
 }
 
-/// `name: value`, as strict as in a head. Framing and routing fields have no place in trailers
-/// (RFC 9110, 6.5.1).
-fn is_field_line(line: &[u8]) -> bool {
-    let Some(colon) = line.iter().position(|byte| *byte == b':') else { return false };
+enum Fate {
+    Kept,
+    LeftOut,
+}
+
+/// A trailer line without its CRLF, read as strictly as a line of a head (RFC 9112, 5.1).
+///
+/// What would frame or route the message anew is a fault: somebody hopes that a recipient merges
+/// trailers into the head. Credentials, cookies, request modifiers, controls and the description
+/// of content have no place here either and are left out, which a recipient may do with any
+/// trailer (RFC 9110, 6.5.1 and 6.5.2).
+fn trailer_line(line: &[u8]) -> Result<Fate, ChunkFault> {
+    let colon = memchr::memchr(b':', line).ok_or(ChunkFault::Trailer)?;
     let (name, value) = line.split_at(colon);
-    let framing = [&b"transfer-encoding"[..], b"content-length", b"host", b"connection", b"trailer"];
-    !name.is_empty()
-        && name.iter().all(|byte| is_token(*byte))
-        && !framing.iter().any(|known| name.eq_ignore_ascii_case(known))
-        && value.iter().all(|byte| *byte == b'\t' || (*byte >= 0x20 && *byte != 0x7f))
-}
-
-/// A character of a token (RFC 9110, 5.6.2).
-#[must_use]
-pub fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    let visible = |byte: &u8| *byte == b'\t' || (*byte >= 0x20 && *byte != 0x7f);
+    if name.is_empty() || !name.iter().copied().all(is_token) || !value.iter().all(visible) {
+        return Err(ChunkFault::Trailer);
+    }
+    match Name::from_bytes(name) {
+        Name::Connection
+        | Name::ContentLength
+        | Name::Host
+        | Name::KeepAlive
+        | Name::ProxyConnection
+        | Name::Te
+        | Name::Trailer
+        | Name::TransferEncoding
+        | Name::Upgrade => Err(ChunkFault::Trailer),
+        Name::Age
+        | Name::Authorization
+        | Name::CacheControl
+        | Name::CdnCacheControl
+        | Name::ContentEncoding
+        | Name::ContentLocation
+        | Name::ContentRange
+        | Name::ContentType
+        | Name::Cookie
+        | Name::Date
+        | Name::Expect
+        | Name::Expires
+        | Name::Forwarded
+        | Name::IfMatch
+        | Name::IfModifiedSince
+        | Name::IfNoneMatch
+        | Name::IfRange
+        | Name::IfUnmodifiedSince
+        | Name::Location
+        | Name::MaxForwards
+        | Name::Pragma
+        | Name::ProxyAuthenticate
+        | Name::ProxyAuthorization
+        | Name::Range
+        | Name::SetCookie
+        | Name::Vary
+        | Name::Via
+        | Name::XForwardedFor
+        | Name::XForwardedProto => Ok(Fate::LeftOut),
+        _ => Ok(Fate::Kept),
+    }
 }
 
 /// The line before a chunk of `len` bytes.

@@ -1,13 +1,19 @@
-//! How heads are written: requests to origins, responses to clients, pages of our own.
+//! How heads are written: requests to origins, responses to clients, pages of our own (RFC 9110,
+//! 7.6; RFC 9112, 3 to 6).
+//!
+//! What is written is always HTTP/1.1 in its plainest form, whatever came: one space, one CRLF,
+//! one framing field made here from a decided [`Length`], never copied. Knows no cache: fields that
+//! change with time (Age) and the framing of responses are added by who sends them.
 
 use super::date;
-use super::field::{Field, Fields, Name};
+use super::field::{is_balanced, Field, Fields, Name};
 use super::framing::Length;
 use super::head::{Request, Response};
-use super::hop::is_hop_by_hop;
-use super::method::Version;
+use super::hop::Hops;
+use super::method::{Method, Version};
 use crate::time::Wall;
 use alloc::vec::Vec;
+use core::fmt::Write;
 use core::net::IpAddr;
 use ringside_config::Forwarded;
 
@@ -55,19 +61,37 @@ pub struct Forward<'a> {
 }
 
 /// Appends a request head for an origin, with its empty line (RFC 9110, 7.6).
-pub fn request_head(out: &mut Vec<u8>, request: &Request<'_>, path_and_query: &[u8], forward: &Forward<'_>) {
+///
+/// `path_and_query` is [`super::Target::path_and_query`]: where it has no path, the one that an
+/// origin form must have is written (RFC 9112, 3.2.1 and 3.2.4).
+pub fn request_head(
+    out: &mut Vec<u8>,
+    request: &Request<'_>,
+    path_and_query: &[u8],
+    forward: &Forward<'_>,
+) {
     out.extend_from_slice(request.method_text);
     out.push(b' ');
-    out.extend_from_slice(if path_and_query.is_empty() { b"/" } else { path_and_query });
+    match path_and_query {
+        [] if request.method == Method::Options => out.push(b'*'),
+        [b'/' | b'*', ..] => {}
+        _ => out.push(b'/'),
+    }
+    out.extend_from_slice(path_and_query);
     out.extend_from_slice(b" HTTP/1.1\r\n");
     push_field(out, b"Host", forward.host);
-    for field in request.fields.iter() {
-        if passes_to_origin(&field, request.fields, forward) {
-            push_field(out, field.name, field.value);
-        }
+    let passing = Passing::of(request, forward);
+    for field in request.fields.iter().filter(|field| passing.passes(field)) {
+        push_field(out, field.name, field.value);
     }
+    push_max_forwards(out, request);
     push_via(out, request.fields, request.version, forward.via_name);
-    push_client(out, request, forward);
+    if passing.x_forwarded {
+        push_x_forwarded(out, request.fields, forward);
+    }
+    if passing.rfc7239 {
+        push_forwarded(out, request.fields, forward);
+    }
     out.extend_from_slice(forward.extra);
     match forward.length {
         Length::Exact(bytes) => push_length(out, bytes),
@@ -76,10 +100,12 @@ pub fn request_head(out: &mut Vec<u8>, request: &Request<'_>, path_and_query: &[
             pass_all(out, request.fields, Name::Trailer);
         }
         // Methods that usually have content say that they have none (RFC 9110, 8.6).
-        Length::None if expects_content(request.method_text) => push_length(out, 0),
+        Length::None if matches!(request.method, Method::Post | Method::Put | Method::Patch) => {
+            push_length(out, 0);
+        }
         Length::None | Length::UntilClose => {}
     }
-    if forward.upgrade {
+    if forward.upgrade && request.fields.has(Name::Upgrade) {
         pass_all(out, request.fields, Name::Upgrade);
         out.extend_from_slice(b"Connection: upgrade\r\n");
     } else if forward.close {
@@ -88,23 +114,90 @@ pub fn request_head(out: &mut Vec<u8>, request: &Request<'_>, path_and_query: &[
     out.extend_from_slice(b"\r\n");
 }
 
-fn expects_content(method: &[u8]) -> bool {
-    matches!(method, b"POST" | b"PUT" | b"PATCH")
+/// Which fields of a request go to the origin as they are.
+struct Passing<'a> {
+    hops: Hops<'a>,
+    via: bool,
+    x_forwarded: bool,
+    rfc7239: bool,
+    conditionals: bool,
+    range: bool,
+    expect: bool,
+    max_forwards: bool,
 }
 
-fn passes_to_origin(field: &Field<'_>, fields: Fields<'_>, forward: &Forward<'_>) -> bool {
-    let x = matches!(forward.forwarded, Forwarded::XForwarded | Forwarded::Both);
-    let rfc = matches!(forward.forwarded, Forwarded::Rfc7239 | Forwarded::Both);
-    match field.id {
-        Name::Host | Name::ContentLength => false,
-        Name::Via => forward.via_name.is_none(),
-        Name::XForwardedFor | Name::XForwardedProto => !x,
-        Name::Forwarded => !rfc,
-        Name::IfMatch | Name::IfNoneMatch | Name::IfModifiedSince | Name::IfUnmodifiedSince => {
-            !forward.drop_conditionals
+impl<'a> Passing<'a> {
+    fn of(request: &Request<'a>, forward: &Forward<'_>) -> Passing<'a> {
+        Passing {
+            hops: Hops::of(request.fields),
+            via: forward.via_name.is_none(),
+            x_forwarded: matches!(forward.forwarded, Forwarded::XForwarded | Forwarded::Both),
+            rfc7239: matches!(forward.forwarded, Forwarded::Rfc7239 | Forwarded::Both),
+            conditionals: !forward.drop_conditionals,
+            range: !forward.drop_range,
+            // A 1.0 client does not know what it asks for (RFC 9110, 10.1.1).
+            expect: request.version != Version::Http10,
+            max_forwards: !counts_forwards(request.method),
         }
-        Name::IfRange | Name::Range => !forward.drop_range,
-        _ => !is_hop_by_hop(field, fields),
+    }
+
+    fn passes(&self, field: &Field<'_>) -> bool {
+        match field.id {
+            Name::Host | Name::ContentLength => false,
+            Name::Via => self.via,
+            Name::XForwardedFor | Name::XForwardedProto => !self.x_forwarded,
+            Name::Forwarded => !self.rfc7239,
+            Name::IfMatch
+            | Name::IfNoneMatch
+            | Name::IfModifiedSince
+            | Name::IfUnmodifiedSince => self.conditionals,
+            Name::IfRange | Name::Range => self.range,
+            Name::Expect => self.expect,
+            Name::MaxForwards => self.max_forwards,
+            Name::Other if self.is_disguised(field.name) => false,
+            _ => !self.hops.ends(field),
+        }
+    }
+
+    /// Behind a CGI-like interface `Content_Length` and `Content-Length` are one variable. So a
+    /// name with underscores that could be taken for one that is written here does not pass.
+    fn is_disguised(&self, name: &[u8]) -> bool {
+        let mut plain = [0_u8; 24];
+        let Some(plain) = plain.get_mut(..name.len()) else {
+            return false;
+        };
+        if memchr::memchr(b'_', name).is_none() {
+            return false;
+        }
+        for (to, from) in plain.iter_mut().zip(name) {
+            *to = if *from == b'_' { b'-' } else { *from };
+        }
+        match Name::from_bytes(plain) {
+            Name::ContentLength | Name::TransferEncoding => true,
+            Name::XForwardedFor | Name::XForwardedProto => self.x_forwarded,
+            _ => false,
+        }
+    }
+}
+
+fn counts_forwards(method: Method) -> bool {
+    matches!(method, Method::Options | Method::Trace)
+}
+
+/// Max-Forwards, less this one (RFC 9110, 7.6.2). Who may not forward any further does not come
+/// here; for other methods the field has no meaning and passes as it is.
+fn push_max_forwards(out: &mut Vec<u8>, request: &Request<'_>) {
+    if !counts_forwards(request.method) {
+        return;
+    }
+    let Some(value) = request.fields.get(Name::MaxForwards) else {
+        return;
+    };
+    let digits = core::str::from_utf8(value).ok().filter(|text| !text.starts_with('+'));
+    if let Some(left) = digits.and_then(|text| text.parse::<u64>().ok()) {
+        out.extend_from_slice(b"Max-Forwards: ");
+        push_decimal(out, left.saturating_sub(1));
+        out.extend_from_slice(b"\r\n");
     }
 }
 
@@ -112,22 +205,51 @@ fn passes_to_origin(field: &Field<'_>, fields: Fields<'_>, forward: &Forward<'_>
 fn push_via(out: &mut Vec<u8>, fields: Fields<'_>, version: Version, name: Option<&str>) {
     let Some(name) = name else { return };
     out.extend_from_slice(b"Via: ");
-    push_list(out, fields, Name::Via);
+    push_list(out, fields.all(Name::Via));
     out.extend_from_slice(if version == Version::Http10 { b"1.0 " } else { b"1.1 " });
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\r\n");
 }
 
 /// The lines of a list field as one, each followed by a separator.
-fn push_list(out: &mut Vec<u8>, fields: Fields<'_>, name: Name) {
-    for value in fields.all(name).filter(|value| !value.is_empty()) {
+fn push_list<'b>(out: &mut Vec<u8>, lines: impl Iterator<Item = &'b [u8]>) {
+    for value in lines.filter(|value| !value.is_empty()) {
         out.extend_from_slice(value);
         out.extend_from_slice(b", ");
     }
 }
 
-fn push_client(out: &mut Vec<u8>, request: &Request<'_>, forward: &Forward<'_>) {
-    use core::fmt::Write;
+fn push_x_forwarded(out: &mut Vec<u8>, fields: Fields<'_>, forward: &Forward<'_>) {
+    out.extend_from_slice(b"X-Forwarded-For: ");
+    push_list(out, fields.all(Name::XForwardedFor));
+    push_address(out, forward.client_ip);
+    out.extend_from_slice(b"\r\nX-Forwarded-Proto: ");
+    push_list(out, fields.all(Name::XForwardedProto));
+    out.extend_from_slice(forward.scheme.as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+/// RFC 7239, 4. A line that came with a string that does not end is left out: it would swallow
+/// what we append, which is the only part that the origin can trust.
+fn push_forwarded(out: &mut Vec<u8>, fields: Fields<'_>, forward: &Forward<'_>) {
+    out.extend_from_slice(b"Forwarded: ");
+    push_list(out, fields.all(Name::Forwarded).filter(|line| is_balanced(line)));
+    // Brackets and colons are no token characters and need quotes (RFC 7239, 6).
+    let v6 = forward.client_ip.to_canonical().is_ipv6();
+    out.extend_from_slice(if v6 { b"for=\"[" } else { b"for=" });
+    push_address(out, forward.client_ip);
+    out.extend_from_slice(if v6 { b"]\";proto=" } else { b";proto=" });
+    out.extend_from_slice(forward.scheme.as_bytes());
+    if !forward.host.is_empty() {
+        out.extend_from_slice(b";host=\"");
+        out.extend(forward.host.iter().filter(|byte| !matches!(byte, b'"' | b'\\')));
+        out.push(b'"');
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// An address as people write it: an IPv4 client of an IPv6 socket is an IPv4 client.
+fn push_address(out: &mut Vec<u8>, address: IpAddr) {
     struct Text<'a>(&'a mut Vec<u8>);
     impl Write for Text<'_> {
         fn write_str(&mut self, text: &str) -> core::fmt::Result {
@@ -135,24 +257,17 @@ fn push_client(out: &mut Vec<u8>, request: &Request<'_>, forward: &Forward<'_>) 
             Ok(())
         }
     }
-    // Writing into a vector does not fail.
-    let ip = forward.client_ip;
-    if matches!(forward.forwarded, Forwarded::XForwarded | Forwarded::Both) {
-        out.extend_from_slice(b"X-Forwarded-For: ");
-        push_list(out, request.fields, Name::XForwardedFor);
-        let _ = write!(Text(out), "{ip}\r\nX-Forwarded-Proto: {}\r\n", forward.scheme);
-    }
-    if matches!(forward.forwarded, Forwarded::Rfc7239 | Forwarded::Both) {
-        out.extend_from_slice(b"Forwarded: ");
-        push_list(out, request.fields, Name::Forwarded);
-        let _ = match ip {
-            IpAddr::V4(ip) => write!(Text(out), "for={ip}"),
-            IpAddr::V6(ip) => write!(Text(out), "for=\"[{ip}]\""),
-        };
-        // A host with a port or brackets is no token and needs quotes (RFC 7239, 4).
-        let _ = write!(Text(out), ";proto={};host=\"", forward.scheme);
-        out.extend(forward.host.iter().filter(|byte| !matches!(byte, b'"' | b'\\')));
-        out.extend_from_slice(b"\"\r\n");
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            for (at, part) in v4.octets().iter().enumerate() {
+                if at > 0 {
+                    out.push(b'.');
+                }
+                push_decimal(out, u64::from(*part));
+            }
+        }
+        // Writing into a vector does not fail.
+        IpAddr::V6(v6) => drop(write!(Text(out), "{v6}")),
     }
 }
 
@@ -191,12 +306,13 @@ pub struct Answer<'a> {
 /// Content-Length or Transfer-Encoding, Connection, Age, and the empty line.
 pub fn response_head(out: &mut Vec<u8>, response: &Response<'_>, answer: &Answer<'_>) {
     push_status_line(out, response.status, response.reason);
+    let hops = Hops::of(response.fields);
     for field in response.fields.iter() {
         let keep = match field.id {
             Name::ContentLength => false,
             Name::Age => !answer.drop_age,
             Name::Via => answer.via_name.is_none(),
-            _ => !is_hop_by_hop(&field, response.fields),
+            _ => !hops.ends(&field),
         };
         if keep {
             push_field(out, field.name, field.value);
@@ -219,30 +335,39 @@ pub fn push_status_line(out: &mut Vec<u8>, status: u16, phrase: &[u8]) {
 
 /// A small page of our own: its head without Date, Connection and the empty line, and its content.
 pub fn error_page(status: u16, what: &str, name: &str, head: &mut Vec<u8>, page: &mut Vec<u8>) {
-    let (mut code, title) = (Vec::new(), reason(status));
-    push_decimal(&mut code, u64::from(status));
-    let parts: [&[u8]; 11] = [
-        b"<!doctype html>\n<title>",
-        &code,
-        b" ",
-        title.as_bytes(),
-        b"</title>\n<h1>",
-        title.as_bytes(),
-        b"</h1>\n<p>",
-        what.as_bytes(),
-        b".\n<p><small>",
-        name.as_bytes(),
-        b"</small>\n",
-    ];
-    parts.iter().for_each(|part| page.extend_from_slice(part));
+    let title = reason(status).as_bytes();
+    let start = page.len();
+    page.extend_from_slice(b"<!doctype html>\n<title>");
+    push_decimal(page, u64::from(status));
+    page.push(b' ');
+    page.extend_from_slice(title);
+    page.extend_from_slice(b"</title>\n<h1>");
+    page.extend_from_slice(title);
+    page.extend_from_slice(b"</h1>\n<p>");
+    push_html(page, what);
+    page.extend_from_slice(b".\n<p><small>");
+    push_html(page, name);
+    page.extend_from_slice(b"</small>\n");
     push_status_line(head, status, b"");
     head.extend_from_slice(b"Content-Type: text/html; charset=utf-8\r\nCache-Control: no-store\r\n");
-    push_length(head, page.len() as u64);
+    push_length(head, (page.len() - start) as u64);
 }
 
-/// The usual reason phrase of a status code.
+/// Appends text that is no markup.
+fn push_html(page: &mut Vec<u8>, text: &str) {
+    for byte in text.bytes() {
+        match byte {
+            b'&' => page.extend_from_slice(b"&amp;"),
+            b'<' => page.extend_from_slice(b"&lt;"),
+            b'>' => page.extend_from_slice(b"&gt;"),
+            _ => page.push(byte),
+        }
+    }
+}
+
+/// The usual reason phrase of a status code (RFC 9110, 15, and the registry).
 #[must_use]
-pub fn reason(status: u16) -> &'static str {
+pub const fn reason(status: u16) -> &'static str {
     match status {
         100 => "Continue",
         101 => "Switching Protocols",
@@ -250,29 +375,60 @@ pub fn reason(status: u16) -> &'static str {
         103 => "Early Hints",
         200 => "OK",
         201 => "Created",
+        202 => "Accepted",
+        203 => "Non-Authoritative Information",
         204 => "No Content",
+        205 => "Reset Content",
         206 => "Partial Content",
+        207 => "Multi-Status",
+        208 => "Already Reported",
+        226 => "IM Used",
+        300 => "Multiple Choices",
         301 => "Moved Permanently",
         302 => "Found",
+        303 => "See Other",
         304 => "Not Modified",
+        305 => "Use Proxy",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
         400 => "Bad Request",
+        401 => "Unauthorized",
+        402 => "Payment Required",
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
+        406 => "Not Acceptable",
+        407 => "Proxy Authentication Required",
         408 => "Request Timeout",
+        409 => "Conflict",
+        410 => "Gone",
         411 => "Length Required",
         412 => "Precondition Failed",
         413 => "Content Too Large",
         414 => "URI Too Long",
+        415 => "Unsupported Media Type",
         416 => "Range Not Satisfiable",
+        417 => "Expectation Failed",
         421 => "Misdirected Request",
+        422 => "Unprocessable Content",
+        423 => "Locked",
+        424 => "Failed Dependency",
+        425 => "Too Early",
+        426 => "Upgrade Required",
+        428 => "Precondition Required",
+        429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
+        451 => "Unavailable For Legal Reasons",
         500 => "Internal Server Error",
         501 => "Not Implemented",
         502 => "Bad Gateway",
         503 => "Service Unavailable",
         504 => "Gateway Timeout",
         505 => "HTTP Version Not Supported",
+        506 => "Variant Also Negotiates",
+        507 => "Insufficient Storage",
+        508 => "Loop Detected",
+        511 => "Network Authentication Required",
         _ => "Unknown",
     }
 }

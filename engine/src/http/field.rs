@@ -62,6 +62,7 @@ names! {
     Referer "Referer",
     Server "Server",
     SetCookie "Set-Cookie",
+    SurrogateControl "Surrogate-Control",
     Te "TE",
     Trailer "Trailer",
     TransferEncoding "Transfer-Encoding",
@@ -74,65 +75,54 @@ names! {
     XForwardedProto "X-Forwarded-Proto",
 }
 
-/// Longest name in the list.
-const NAME_BYTES_MAX: usize = 25;
-
-/// By length of the name: where in `BY_LENGTH_NAMES` those of that length lie.
-const fn count_of(length: usize) -> usize {
-    let mut n = 0;
-    let mut at = 0;
-    while at < Name::ALL.len() {
-        if Name::ALL[at].1.len() == length {
-            n += 1;
-        }
-        at += 1;
-    }
-    n
+/// Where in `BY_ENDS` a name belongs: by its length and its ends, in any case. The factors are ones
+/// that give every known name a place of its own, which is checked at compile time.
+#[inline]
+const fn place(len: usize, first: u8, last: u8) -> u8 {
+    let (first, last) = ((first | 0x20) as usize, (last | 0x20) as usize);
+    (len + first * 20 + last * 26) as u8
 }
 
-const STARTS: [usize; NAME_BYTES_MAX + 2] = {
-    let mut starts = [0; NAME_BYTES_MAX + 2];
-    let mut length = 0;
-    while length <= NAME_BYTES_MAX {
-        starts[length + 1] = starts[length] + count_of(length);
-        length += 1;
-    }
-    starts
-};
-
-static SORTED: [(Name, &str); Name::ALL.len()] = {
-    let mut sorted = [(Name::Other, ""); Name::ALL.len()];
+/// Known names by `place`; what is no name's place has the empty text.
+static BY_ENDS: [(Name, &str); 256] = {
+    let mut table = [(Name::Other, ""); 256];
     let mut at = 0;
-    let mut length = 0;
-    while length <= NAME_BYTES_MAX {
-        let mut one = 0;
-        while one < Name::ALL.len() {
-            if Name::ALL[one].1.len() == length {
-                sorted[at] = Name::ALL[one];
-                at += 1;
-            }
-            one += 1;
-        }
-        length += 1;
+    while at < Name::ALL.len() {
+        let text = Name::ALL[at].1.as_bytes();
+        let place = place(text.len(), text[0], text[text.len() - 1]) as usize;
+        assert!(table[place].1.is_empty(), "two names in one place: choose other factors");
+        table[place] = Name::ALL[at];
+        at += 1;
     }
-    assert!(at == Name::ALL.len());
-    sorted
+    table
 };
 
 impl Name {
-    /// The name of this text, in any case.
+    /// The name of this text, in any case (RFC 9110, 5.1).
     #[must_use]
+    #[inline]
     pub fn from_bytes(text: &[u8]) -> Name {
-        let (Some(from), Some(to)) = (STARTS.get(text.len()), STARTS.get(text.len() + 1)) else {
+        let [first, .., last] = text else {
             return Name::Other;
         };
-        SORTED
-            .get(*from..*to)
-            .unwrap_or_default()
-            .iter()
-            .find(|(_, known)| known.as_bytes().eq_ignore_ascii_case(text))
-            .map_or(Name::Other, |(name, _)| *name)
+        // One place to look at, so one comparison, whatever the name.
+        let (name, known) = BY_ENDS[usize::from(place(text.len(), *first, *last))];
+        if known.len() == text.len() && is_same(known.as_bytes(), text) {
+            name
+        } else {
+            Name::Other
+        }
     }
+}
+
+/// Are two texts of one length the same in any case? Without a branch for each byte, because most
+/// that come here are.
+#[inline]
+fn is_same(known: &[u8], text: &[u8]) -> bool {
+    let differ = known.iter().zip(text).fold(0, |differ, (a, b)| {
+        differ | (a.to_ascii_lowercase() ^ b.to_ascii_lowercase())
+    });
+    differ == 0
 }
 
 /// One field line: which, and where its name and value lie in the head's bytes.
@@ -233,14 +223,25 @@ impl<'b> Fields<'b> {
         self.spans.iter().any(|span| span.name == name)
     }
 
-    /// The values of all lines whose name is `text`, in any case.
+    /// The values of all lines whose name is `text`, in any case; a known name or any other.
     pub fn all_by_text<'a>(self, text: &'a [u8]) -> impl Iterator<Item = &'b [u8]> + 'a
     where
         'b: 'a,
     {
-        self.iter()
-            .filter(move |field| field.name.eq_ignore_ascii_case(text))
-            .map(|field| field.value)
+        let id = Name::from_bytes(text);
+        self.spans
+            .iter()
+            .filter(move |span| {
+                span.name == id
+                    && (id != Name::Other || self.field(span).name.eq_ignore_ascii_case(text))
+            })
+            .map(move |span| self.field(span).value)
+    }
+
+    /// The value of the first line whose name is `text`, in any case.
+    #[must_use]
+    pub fn get_by_text(self, text: &[u8]) -> Option<&'b [u8]> {
+        self.all_by_text(text).next()
     }
 
     /// The members of a comma-separated list over all lines of this name, trimmed; empty members
@@ -270,19 +271,52 @@ pub fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Where the first comma outside of quotes is.
+/// Where the first comma outside of quoted strings is (RFC 9110, 5.6.4). A string that never ends
+/// runs to the end of the value: nothing within it can be trusted to be a member.
 fn separator(value: &[u8]) -> Option<usize> {
-    let (mut quoted, mut escaped) = (false, false);
-    for (at, byte) in value.iter().enumerate() {
-        match (byte, quoted) {
-            (_, true) if escaped => escaped = false,
-            (b'\\', true) => escaped = true,
-            (b'"', _) => quoted = !quoted,
-            (b',', false) => return Some(at),
-            _ => {}
+    let mut from = 0;
+    loop {
+        let at = from + memchr::memchr2(b',', b'"', value.get(from..)?)?;
+        if value.get(at) == Some(&b',') {
+            return Some(at);
         }
+        from = at + 1 + quoted_len(value.get(at + 1..)?)?;
     }
-    None
+}
+
+/// Bytes of a quoted string after its opening quote, with the closing one.
+fn quoted_len(text: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let at = from + memchr::memchr2(b'\\', b'"', text.get(from..)?)?;
+        if text.get(at) == Some(&b'"') {
+            return Some(at + 1);
+        }
+        // The escaped byte, whatever it is, is part of the string.
+        from = at + 2;
+    }
+}
+
+/// Does every quoted string in a value end? Otherwise what is appended to the value would be
+/// read as part of the string.
+#[must_use]
+pub fn is_balanced(value: &[u8]) -> bool {
+    let mut rest = value;
+    while let Some(at) = memchr::memchr(b'"', rest) {
+        let Some(len) = rest.get(at + 1..).and_then(quoted_len) else {
+            return false;
+        };
+        rest = rest.get(at + 1 + len..).unwrap_or_default();
+    }
+    true
+}
+
+/// A character of a token (RFC 9110, 5.6.2).
+#[must_use]
+pub const fn is_token(byte: u8) -> bool {
+    matches!(byte,
+        b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`'
+        | b'|' | b'~' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z')
 }
 
 /// Without spaces and tabs at both ends (RFC 9110, 5.6.3).
@@ -298,38 +332,4 @@ pub fn trim(mut value: &[u8]) -> &[u8] {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use alloc::vec::Vec;
-
-    #[test]
-    fn every_name_is_found_in_any_case() {
-        for (name, text) in Name::ALL {
-            assert_eq!(Name::from_bytes(text.as_bytes()), *name);
-            assert_eq!(Name::from_bytes(text.to_ascii_uppercase().as_bytes()), *name);
-            assert_eq!(name.as_str(), *text);
-        }
-        for other in ["", "X", "Hostt", "Content-Lengtx", "a-name-longer-than-any-that-is-known"] {
-            assert_eq!(Name::from_bytes(other.as_bytes()), Name::Other);
-        }
-    }
-
-    #[test]
-    fn list_members() {
-        let cases: &[(&str, &[&str])] = &[
-            ("a, b ,c", &["a", "b", "c"]),
-            (", ,a,,", &["a"]),
-            ("\"a,b\", c", &["\"a,b\"", "c"]),
-            (r#""a\",b", c"#, &[r#""a\",b""#, "c"]),
-            ("", &[]),
-            ("W/\"x\"", &["W/\"x\""]),
-            // An unclosed quote swallows the rest: nothing after it can be trusted.
-            ("\"a, b", &["\"a, b"]),
-        ];
-        for (value, want) in cases {
-            let got: Vec<&str> =
-                members(value.as_bytes()).map(|m| core::str::from_utf8(m).unwrap()).collect();
-            assert_eq!(&got, want, "{value}");
-        }
-    }
-}
+mod tests;

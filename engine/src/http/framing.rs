@@ -3,7 +3,7 @@
 //! This is where request smuggling is refused: anything that two recipients could read
 //! differently is a fault, in requests and in responses alike.
 
-use super::field::{Fields, Name};
+use super::field::{trim, Fields, Name};
 use super::head::{Request, Response};
 use super::method::{Method, Version};
 
@@ -69,10 +69,15 @@ pub fn response(to: Method, response: &Response<'_>) -> Result<Length, FramingFa
 }
 
 /// What Transfer-Encoding says, if it is there.
+///
+/// The only coding taken is `chunked` alone. Empty list members, which a recipient should ignore
+/// (RFC 9110, 5.6.1.2), are not: no sender makes them, and a recipient beside us that does not
+/// ignore them would see another message.
 fn coding(version: Version, fields: Fields<'_>) -> Result<Option<Length>, FramingFault> {
-    if !fields.has(Name::TransferEncoding) {
+    let mut lines = fields.all(Name::TransferEncoding);
+    let Some(line) = lines.next() else {
         return Ok(None);
-    }
+    };
     // Either may be an attempt to make two recipients disagree (RFC 9112, 6.1 and 6.3, item 3).
     if fields.has(Name::ContentLength) {
         return Err(bad("Transfer-Encoding together with Content-Length"));
@@ -80,35 +85,34 @@ fn coding(version: Version, fields: Fields<'_>) -> Result<Option<Length>, Framin
     if version == Version::Http10 {
         return Err(bad("Transfer-Encoding in HTTP/1.0"));
     }
-    let mut codings = fields.members(Name::TransferEncoding);
-    let (Some(first), rest) = (codings.next(), codings.next()) else {
-        return Err(bad("Transfer-Encoding without a coding"));
-    };
-    if rest.is_some() {
-        // Several codings: known or not, we forward none but chunked alone (RFC 9112, 6.1: 501).
-        let last = fields.members(Name::TransferEncoding).last().unwrap_or_default();
-        let chunked = fields
-            .members(Name::TransferEncoding)
-            .filter(|coding| coding.eq_ignore_ascii_case(b"chunked"))
-            .count();
-        if !last.eq_ignore_ascii_case(b"chunked") || chunked != 1 {
-            return Err(bad("Transfer-Encoding does not end in one chunked"));
-        }
-        return Err(FramingFault { status: 501, what: "a transfer coding is not known here" });
+    if line.eq_ignore_ascii_case(b"chunked") && lines.next().is_none() {
+        return Ok(Some(Length::Chunked));
     }
-    if !first.eq_ignore_ascii_case(b"chunked") {
+    let (mut chunked, mut others, mut last_is_chunked) = (0, 0, false);
+    for line in fields.all(Name::TransferEncoding) {
+        for coding in line.split(|byte| *byte == b',').map(trim) {
+            last_is_chunked = coding.eq_ignore_ascii_case(b"chunked");
+            match coding {
+                [] => return Err(bad("Transfer-Encoding has an empty member")),
+                _ if last_is_chunked => chunked += 1,
+                _ => others += 1,
+            }
+        }
+    }
+    // Without chunked at the end nobody knows where the message ends (RFC 9112, 6.3, item 4).
+    if !last_is_chunked || chunked != 1 || others == 0 {
         return Err(bad("Transfer-Encoding does not end in one chunked"));
     }
-    Ok(Some(Length::Chunked))
+    // The framing would be certain, but we decode no other coding (RFC 9112, 6.1).
+    Err(FramingFault { status: 501, what: "a transfer coding is not known here" })
 }
 
 /// The one value that all Content-Length lines and list members agree on (RFC 9110, 8.6).
 fn content_length(fields: Fields<'_>) -> Result<Option<u64>, FramingFault> {
     let mut agreed = None;
     for line in fields.all(Name::ContentLength) {
-        for member in line.split(|byte| *byte == b',') {
-            let bytes = decimal(super::field::trim(member))
-                .ok_or(bad("Content-Length is not a number of bytes"))?;
+        for member in line.split(|byte| *byte == b',').map(trim) {
+            let bytes = decimal(member).ok_or(bad("Content-Length is not a number of bytes"))?;
             if agreed.is_some_and(|agreed| agreed != bytes) {
                 return Err(bad("several Content-Length that differ"));
             }
@@ -118,7 +122,7 @@ fn content_length(fields: Fields<'_>) -> Result<Option<u64>, FramingFault> {
     Ok(agreed)
 }
 
-/// Digits only, and no more than fits.
+/// Digits only, and no more than surely fit: 19 of them.
 fn decimal(text: &[u8]) -> Option<u64> {
     if text.is_empty() || text.len() > 19 {
         return None;
@@ -130,6 +134,10 @@ fn decimal(text: &[u8]) -> Option<u64> {
 }
 
 /// Does the sender want the connection to live on? (RFC 9112, 9.3)
+///
+/// A 1.0 client that asks for it is obliged, as by any origin server: that a *proxy* must not
+/// oblige it guards against 1.0 proxies that pass Connection on blindly, and those say
+/// Proxy-Connection, which counts for nothing here (RFC 9112, C.2.2).
 #[must_use]
 pub fn keeps_alive(version: Version, fields: Fields<'_>) -> bool {
     if !fields.has(Name::Connection) {
@@ -140,3 +148,6 @@ pub fn keeps_alive(version: Version, fields: Fields<'_>) -> bool {
     }
     version == Version::Http11 || fields.has_token(Name::Connection, "keep-alive")
 }
+
+#[cfg(test)]
+mod tests;

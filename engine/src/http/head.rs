@@ -1,8 +1,12 @@
 //! Request and response heads, parsed into positions in the caller's bytes (RFC 9112, 2 to 5).
 //!
-//! httparse does the grammar; what it lets through and a shared cache must not is refused here:
-//! bare LF and bare CR, control characters, versions that are not HTTP/1, and too much of
-//! anything. A head holds no bytes: it can be parsed into again and again without allocating.
+//! httparse does the grammar. What it lets through and a shared cache must not is refused here:
+//! bare LF, which two recipients read differently; control characters; empty lines before a
+//! response; too much of anything. What it refuses and RFC 9110 lets through is let through: a
+//! higher minor version of HTTP/1. A head holds no bytes: it can be parsed into again and again
+//! without allocating, and it fits a copy of the bytes as well as the bytes themselves.
+//!
+//! Knows nothing of what the fields mean; framing, targets and hosts are judged beside it.
 
 use super::field::{FieldSpan, Fields, Name};
 use super::method::{Method, Version};
@@ -118,7 +122,11 @@ pub struct Response<'b> {
     pub fields: Fields<'b>,
 }
 
-type Table<'h, 'b> = &'h mut [MaybeUninit<httparse::Header<'b>>];
+/// httparse's table lies on the stack and is not cleared: a head costs what it contains.
+type Table<'b> = [MaybeUninit<httparse::Header<'b>>; FIELDS_MAX];
+
+const MIXED_LINES: HeadFault =
+    HeadFault::Malformed("a line is not ended by CRLF, or a control character is in the head");
 
 impl RequestHead {
     /// Parses the head at the front of `bytes`. On [`Parse::Partial`] call again with more.
@@ -128,18 +136,40 @@ impl RequestHead {
     pub fn parse(&mut self, bytes: &[u8], limits: &HeadLimits) -> Result<Parse, HeadFault> {
         self.fields.clear();
         let skipped = empty_lines(bytes)?;
+        match self.parse_at(skipped, bytes, limits) {
+            Err(HeadFault::Version) => {
+                let line = bytes.get(skipped..).unwrap_or_default();
+                let word = skipped + version_at(line).ok_or(MALFORMED_VERSION)?;
+                let as_known = known_version(bytes, word, skipped + limits.head_bytes)?;
+                self.parse_at(skipped, &as_known, limits)
+            }
+            done => done,
+        }
+    }
+
+    fn parse_at(
+        &mut self,
+        skipped: usize,
+        bytes: &[u8],
+        limits: &HeadLimits,
+    ) -> Result<Parse, HeadFault> {
         let text = bytes.get(skipped..).unwrap_or_default();
         if text.is_empty() {
             return Ok(Parse::Partial);
         }
-        let mut table = [const { MaybeUninit::uninit() }; FIELDS_MAX + 1];
-        let room: Table<'_, '_> = room(&mut table, limits);
+        let mut table: Table<'_> = [const { MaybeUninit::uninit() }; FIELDS_MAX];
+        let room = table.get_mut(..limits.fields.min(FIELDS_MAX)).unwrap_or_default();
         let mut request = httparse::Request::new(&mut []);
-        let parsed = httparse::ParserConfig::default()
-            .parse_request_with_uninit_headers(&mut request, text, room);
-        let status = parsed.map_err(|error| request_fault(error, text))?;
-        let httparse::Status::Complete(len) = status else {
-            return partial(text, limits, true);
+        let parsed = httparse::ParserConfig::default().parse_request_with_uninit_headers(
+            &mut request,
+            text,
+            room,
+        );
+        let httparse::Status::Complete(len) = parsed.map_err(fault)? else {
+            if partial_target(text).len() > limits.target_bytes {
+                return Err(HeadFault::TargetTooLong);
+            }
+            return partial(text, limits);
         };
         let (Some(method), Some(target)) = (request.method, request.path) else {
             return Err(HeadFault::Malformed("the request line is incomplete"));
@@ -147,17 +177,12 @@ impl RequestHead {
         if target.len() > limits.target_bytes {
             return Err(HeadFault::TargetTooLong);
         }
-        if len > limits.head_bytes {
-            return Err(HeadFault::TooLarge);
-        }
-        let head = text.get(..len).unwrap_or_default();
-        line_ends(head)?;
-        start_line(head)?;
+        complete(text, len, limits)?;
         self.len = skipped + len;
         self.version = version(request.version);
         self.method = span(bytes, method.as_bytes());
         self.target = span(bytes, target.as_bytes());
-        fill(&mut self.fields, bytes, request.headers, limits)?;
+        fill(&mut self.fields, bytes, request.headers)?;
         Ok(Parse::Complete)
     }
 
@@ -189,27 +214,40 @@ impl ResponseHead {
     /// The response can't be passed on.
     pub fn parse(&mut self, bytes: &[u8], limits: &HeadLimits) -> Result<Parse, HeadFault> {
         self.fields.clear();
-        let mut table = [const { MaybeUninit::uninit() }; FIELDS_MAX + 1];
-        let room: Table<'_, '_> = room(&mut table, limits);
-        let mut response = httparse::Response::new(&mut []);
-        let parsed = httparse::ParserConfig::default()
-            .parse_response_with_uninit_headers(&mut response, bytes, room);
-        let status = parsed.map_err(fault)?;
-        let httparse::Status::Complete(len) = status else {
-            return partial(bytes, limits, false);
-        };
-        if len > limits.head_bytes {
-            return Err(HeadFault::TooLarge);
+        // Only a server may skip empty lines (RFC 9112, 2.2). Before a response they are a rest of
+        // the one before: what follows belongs to who knows whom.
+        if matches!(bytes.first(), Some(b'\r' | b'\n')) {
+            return Err(HeadFault::Malformed("there is an empty line before the response"));
         }
-        let head = bytes.get(..len).unwrap_or_default();
-        line_ends(head)?;
+        match self.parse_known(bytes, limits) {
+            Err(HeadFault::Version) => {
+                let as_known = known_version(bytes, 0, limits.head_bytes)?;
+                self.parse_known(&as_known, limits)
+            }
+            done => done,
+        }
+    }
+
+    fn parse_known(&mut self, bytes: &[u8], limits: &HeadLimits) -> Result<Parse, HeadFault> {
+        let mut table: Table<'_> = [const { MaybeUninit::uninit() }; FIELDS_MAX];
+        let room = table.get_mut(..limits.fields.min(FIELDS_MAX)).unwrap_or_default();
+        let mut response = httparse::Response::new(&mut []);
+        let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
+            &mut response,
+            bytes,
+            room,
+        );
+        let httparse::Status::Complete(len) = parsed.map_err(fault)? else {
+            return partial(bytes, limits);
+        };
+        complete(bytes, len, limits)?;
         self.status = response.code.filter(|code| (100..=599).contains(code)).ok_or(
             HeadFault::Malformed("the status code is not between 100 and 599"),
         )?;
         self.len = len;
         self.version = version(response.version);
         self.reason = span(bytes, response.reason.unwrap_or_default().as_bytes());
-        fill(&mut self.fields, bytes, response.headers, limits)?;
+        fill(&mut self.fields, bytes, response.headers)?;
         Ok(Parse::Complete)
     }
 
@@ -232,12 +270,6 @@ impl ResponseHead {
     }
 }
 
-/// Room for one line more than allowed, to tell "exactly at the limit" from "above".
-fn room<'h, 'b>(table: Table<'h, 'b>, limits: &HeadLimits) -> Table<'h, 'b> {
-    let most = (limits.fields + 1).min(table.len());
-    table.split_at_mut(most).0
-}
-
 fn fault(error: httparse::Error) -> HeadFault {
     HeadFault::Malformed(match error {
         httparse::Error::TooManyHeaders => return HeadFault::TooManyFields,
@@ -250,23 +282,39 @@ fn fault(error: httparse::Error) -> HeadFault {
     })
 }
 
-/// A version that is well formed but not ours is 505; nonsense in its place is 400.
-fn request_fault(error: httparse::Error, text: &[u8]) -> HeadFault {
-    if error != httparse::Error::Version {
-        return fault(error);
-    }
-    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let mut words = line.split(|byte| *byte == b' ');
-    let word = words.nth(2).unwrap_or_default();
-    match word.strip_prefix(b"HTTP/").filter(|_| words.next().is_none()) {
-        Some([b'0'..=b'9', b'.', b'0'..=b'9', b'\r']) => HeadFault::Version,
-        Some([b'0'..=b'9', b'\r']) => HeadFault::Version,
-        _ => HeadFault::Malformed("the version is malformed"),
+const MALFORMED_VERSION: HeadFault = HeadFault::Malformed("the version is malformed");
+
+/// Where the third word of a request line begins.
+fn version_at(line: &[u8]) -> Option<usize> {
+    memchr::memchr_iter(b' ', line).nth(1).map(|space| space + 1)
+}
+
+/// httparse knows 1.0 and 1.1 only. A higher minor version is processed as the highest that is
+/// known (RFC 9110, 2.5): a copy says so, as long as the original, so that positions hold for
+/// both. It ends where the head has to. Another major version is 505; nonsense is malformed.
+fn known_version(bytes: &[u8], word: usize, end: usize) -> Result<Vec<u8>, HeadFault> {
+    let name = bytes.get(word..).and_then(|word| word.strip_prefix(b"HTTP/"));
+    match name.ok_or(MALFORMED_VERSION)? {
+        [b'1', b'.', b'2'..=b'9', ..] => {
+            let mut copy = bytes.get(..end).unwrap_or(bytes).to_vec();
+            if let Some(minor) = copy.get_mut(word + 7) {
+                *minor = b'1';
+            }
+            Ok(copy)
+        }
+        [b'0' | b'2'..=b'9'] | [b'0' | b'2'..=b'9', b'.' | b'\r' | b' ', ..] => {
+            Err(HeadFault::Version)
+        }
+        _ => Err(MALFORMED_VERSION),
     }
 }
 
 fn version(minor: Option<u8>) -> Version {
-    if minor == Some(0) { Version::Http10 } else { Version::Http11 }
+    if minor == Some(0) {
+        Version::Http10
+    } else {
+        Version::Http11
+    }
 }
 
 /// Empty lines before a request line are skipped, a few (RFC 9112, 2.2).
@@ -278,76 +326,78 @@ fn empty_lines(bytes: &[u8]) -> Result<usize, HeadFault> {
             return Err(HeadFault::Malformed("there are too many empty lines before the request"));
         }
     }
-    match bytes.get(at) {
-        Some(b'\n') => Err(HeadFault::Malformed("a line is not ended by CRLF")),
-        Some(b'\r') if bytes.len() == at + 1 => Ok(at + 1).map(|_| bytes.len()),
+    match bytes.get(at..) {
+        Some([b'\n', ..]) => Err(MIXED_LINES),
+        // The LF is still to come.
+        Some([b'\r']) => Ok(bytes.len()),
         _ => Ok(at),
     }
 }
 
-/// A head that is not complete: is it already above a bound, or malformed in a way that more
+/// The target of a request line that may not be complete yet.
+fn partial_target(text: &[u8]) -> &[u8] {
+    let line = memchr::memchr(b'\r', text).and_then(|end| text.get(..end)).unwrap_or(text);
+    let after = memchr::memchr(b' ', line).and_then(|space| line.get(space + 1..));
+    let after = after.unwrap_or_default();
+    memchr::memchr(b' ', after).and_then(|space| after.get(..space)).unwrap_or(after)
+}
+
+/// A head that is not complete: is it above a bound already, or malformed in a way that more
 /// bytes can't mend?
-fn partial(text: &[u8], limits: &HeadLimits, request: bool) -> Result<Parse, HeadFault> {
-    if request {
-        let line = text.split(|byte| *byte == b'\r').next().unwrap_or_default();
-        let target = line.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
-        if target.len() > limits.target_bytes {
-            return Err(HeadFault::TargetTooLong);
-        }
-    }
+fn partial(text: &[u8], limits: &HeadLimits) -> Result<Parse, HeadFault> {
     if text.len() >= limits.head_bytes {
         return Err(HeadFault::TooLarge);
     }
-    // A CR at the very end may still get its LF.
-    line_ends(text.strip_suffix(b"\r").unwrap_or(text))?;
+    if !is_clean(text) {
+        return Err(MIXED_LINES);
+    }
     Ok(Parse::Partial)
 }
 
-/// Every LF follows a CR and every CR is followed by LF. A recipient may accept a bare LF
-/// (RFC 9112, 2.2), but two recipients that differ on it are how requests are smuggled.
-fn line_ends(head: &[u8]) -> Result<(), HeadFault> {
-    let bare = HeadFault::Malformed("a line is not ended by CRLF");
-    let mut ends = 0;
-    for at in memchr::memchr_iter(b'\n', head) {
-        if at == 0 || head.get(at - 1) != Some(&b'\r') {
-            return Err(bare);
-        }
-        ends += 1;
+/// A head of `len` bytes that httparse let through.
+fn complete(text: &[u8], len: usize, limits: &HeadLimits) -> Result<(), HeadFault> {
+    if len > limits.head_bytes {
+        return Err(HeadFault::TooLarge);
     }
-    if memchr::memchr_iter(b'\r', head).count() != ends {
-        return Err(bare);
+    if !is_clean(text.get(..len).unwrap_or_default()) {
+        return Err(MIXED_LINES);
     }
     Ok(())
 }
 
-/// One space between the words of the request line and nothing else (RFC 9112, 3).
-fn start_line(head: &[u8]) -> Result<(), HeadFault> {
-    let line = memchr::memchr(b'\r', head).and_then(|end| head.get(..end)).unwrap_or_default();
-    let spaces = memchr::memchr_iter(b' ', line).count();
-    if spaces != 2 || memchr::memchr(b'\t', line).is_some() {
-        return Err(HeadFault::Malformed("the request line is not three words"));
-    }
-    Ok(())
+/// CR and LF come as pairs only, and of the other control characters none but HTAB.
+///
+/// A recipient may take a bare LF for the end of a line (RFC 9112, 2.2), but two recipients that
+/// differ on it are how requests are smuggled; bare CR and NUL in values are for the recipient
+/// to refuse (RFC 9110, 5.5). One pass without a branch, which the compiler turns into vectors;
+/// it trusts nothing that was checked before.
+fn is_clean(text: &[u8]) -> bool {
+    let (Some(first), Some(rest)) = (text.first(), text.get(1..)) else {
+        return true;
+    };
+    let pairs = text.iter().zip(rest).fold(false, |bad, (before, byte)| {
+        bad | ((*before == b'\r') != (*byte == b'\n')) | is_control(*byte)
+    });
+    !pairs && *first != b'\n' && !is_control(*first)
 }
 
+fn is_control(byte: u8) -> bool {
+    (byte < 0x20) & (byte != b'\t') & (byte != b'\r') & (byte != b'\n') | (byte == 0x7f)
+}
+
+/// The positions of the fields. httparse trims values at both ends.
 fn fill(
     spans: &mut Vec<FieldSpan>,
     bytes: &[u8],
     fields: &[httparse::Header<'_>],
-    limits: &HeadLimits,
 ) -> Result<(), HeadFault> {
-    if fields.len() > limits.fields {
-        return Err(HeadFault::TooManyFields);
-    }
+    spans.reserve(fields.len());
     for field in fields {
-        let (name_at, name_len) = span(bytes, field.name.as_bytes());
-        // httparse trims the end of a value; a tab or space may be left at its start.
-        let (value_at, value_len) = span(bytes, super::field::trim(field.value));
-        if name_len == 0 || field.value.iter().any(|byte| is_control(*byte)) {
-            return Err(HeadFault::Malformed("a field has a control character or no name"));
-        }
+        let name = field.name.as_bytes();
+        let (name_at, name_len) = span(bytes, name);
+        let (value_at, value_len) = span(bytes, field.value);
         spans.push(FieldSpan {
-            name: Name::from_bytes(field.name.as_bytes()),
+            name: Name::from_bytes(name),
             name_at,
             name_len: u16::try_from(name_len).map_err(|_| HeadFault::TooLarge)?,
             value_at,
@@ -355,10 +405,6 @@ fn fill(
         });
     }
     Ok(())
-}
-
-fn is_control(byte: u8) -> bool {
-    (byte < 0x20 && byte != b'\t') || byte == 0x7f
 }
 
 /// Where `part`, a slice of `whole`, lies in it.
@@ -377,4 +423,4 @@ fn cut(bytes: &[u8], (at, len): (u32, u32)) -> &[u8] {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,4 +1,6 @@
-//! Byte ranges (RFC 9110, 14).
+//! Byte ranges (RFC 9110, 14): what part of a representation a Range field asks for.
+//!
+//! Knows neither the representation nor whether the request may ask at all (method, If-Range).
 
 /// What a Range field asks of a representation of known length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +69,8 @@ fn number(text: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use std::format;
 
     #[test]
     fn rfc_9110_14_1_2() {
@@ -95,5 +99,30 @@ mod tests {
         }
         assert_eq!(parse(b"bytes=0-", 0), Unsatisfiable);
         assert_eq!(parse(b"bytes=-1", 0), Unsatisfiable);
+    }
+
+    proptest! {
+        #[test]
+        fn a_range_lies_within(value in "bytes=[0-9,-]{0,24}", len in 0_u64..2000) {
+            if let Ranges::One(first, last) = parse(value.as_bytes(), len) {
+                prop_assert!(first <= last && last < len);
+            }
+        }
+
+        #[test]
+        fn a_plain_range_is_what_it_says(len in 1_u64..5000, a in 0_u64..6000, b in 0_u64..6000) {
+            let want = match (a, b) {
+                _ if b < a => Ranges::Ignore,
+                _ if a >= len => Ranges::Unsatisfiable,
+                _ => Ranges::One(a, b.min(len - 1)),
+            };
+            prop_assert_eq!(parse(format!("bytes={a}-{b}").as_bytes(), len), want);
+        }
+
+        #[test]
+        fn any_bytes_are_survived(value in prop::collection::vec(any::<u8>(), 0..60), len: u64) {
+            let _ = parse(&value, len);
+            let _ = parse(&[b"bytes=", &value[..]].concat(), len);
+        }
     }
 }

@@ -67,27 +67,26 @@ impl KeyRule {
         path: &[u8],
         query: Option<&[u8]>,
     ) -> Key {
-        let mut key = KeyWriter::new(seed);
-        key.bytes(&site.to_le_bytes());
-        key.lower(host);
-        if target::is_normal(path) {
-            key.bytes(path);
+        let mut normal = Vec::new();
+        let path = if target::is_normal(path) {
+            path
         } else {
-            let mut normal = Vec::with_capacity(path.len());
             target::normal_path(path, &mut normal);
-            key.bytes(&normal);
-        }
+            &normal
+        };
         match query {
-            None => {}
-            Some(query) if self.leaves(query) => key.bytes(query),
-            Some(query) => {
+            Some(query) if !self.leaves(query) => {
                 let wanted = self.apply(query);
-                if !wanted.is_empty() {
-                    key.bytes(&wanted);
-                }
+                hash(
+                    seed,
+                    site,
+                    host,
+                    path,
+                    (!wanted.is_empty()).then_some(&wanted),
+                )
             }
+            _ => hash(seed, site, host, path, query),
         }
-        key.finish()
     }
 
     /// The rule changes nothing in this query.
@@ -123,6 +122,50 @@ impl KeyRule {
             names(&self.keep)
         }
     }
+}
+
+/// Bytes that are hashed in one go: most URLs. The hash is slow to start on each part.
+const WHOLE_BYTES_MAX: usize = 256;
+
+/// The hash of parts in normal form, but for the case of the host.
+fn hash(seed: Seed, site: u16, host: &[u8], path: &[u8], query: Option<&[u8]>) -> Key {
+    let mut key = KeyWriter::new(seed);
+    let [site_low, site_high] = site.to_le_bytes();
+    let asks = u8::from(query.is_some());
+    let query = query.unwrap_or_default();
+    match (u8::try_from(host.len()), u8::try_from(path.len())) {
+        (Ok(host_len), Ok(path_len))
+            if 5 + host.len() + path.len() + query.len() <= WHOLE_BYTES_MAX =>
+        {
+            let mut whole = [0; WHOLE_BYTES_MAX];
+            // The lengths say where each part ends.
+            let start = [site_low, site_high, host_len, path_len, asks];
+            let mut rest = &mut whole[..];
+            for part in [&start, host, path, query] {
+                // It was seen above that all fit.
+                let Some((place, after)) = rest.split_at_mut_checked(part.len()) else {
+                    break;
+                };
+                place.copy_from_slice(part);
+                rest = after;
+            }
+            if let Some(host) = whole.get_mut(5..5 + host.len()) {
+                host.make_ascii_lowercase();
+            }
+            key.bytes(
+                whole
+                    .get(..5 + host.len() + path.len() + query.len())
+                    .unwrap_or_default(),
+            );
+        }
+        _ => {
+            key.bytes(&[site_low, site_high, asks]);
+            key.lower(host);
+            key.bytes(path);
+            key.bytes(query);
+        }
+    }
+    key.finish()
 }
 
 fn parameters(query: &[u8]) -> impl Iterator<Item = &[u8]> {

@@ -15,6 +15,7 @@ use crate::exchange::look::{quick, Quick};
 use crate::exchange::{self, deliver, record, After, Visit};
 use crate::rt::{self, Buffer, Gather, Stream, When};
 use crate::shard::{Keep, OpenConnection, Shard};
+use crate::store::object::BodyFile;
 use ringside_engine::http::{Method, Parse, RequestHead};
 use ringside_engine::outcome::{Outcome, Reason};
 use ringside_engine::time::Mono;
@@ -22,6 +23,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// After an error, how long and how much of what still arrives is dropped before the close, so
@@ -59,9 +61,12 @@ pub async fn converse(
             }
         }
         let turn = match begin(&shard, &stream, client, buffer) {
-            Begun::Hit(hit) => {
-                let (result, gather) = hit.gather.write_to(&stream).await;
-                finish_hit(&shard, client, hit.rest, result.is_ok(), gather)
+            Begun::Hit(Hit { gather, file, rest }) => {
+                let (result, gather) = match file {
+                    Some(file) => send_file(&stream, gather, file, rest.bytes).await,
+                    None => gather.write_to(&stream).await,
+                };
+                finish_hit(&shard, client, rest, result.is_ok(), gather)
             }
             Begun::Slow(turn) => turn.await,
         };
@@ -98,6 +103,7 @@ enum Begun {
 /// A hit on its way out: what is written, and what is needed when it is.
 struct Hit {
     gather: Box<Gather<Keep>>,
+    file: Option<Arc<BodyFile>>,
     rest: HitRest,
 }
 
@@ -148,17 +154,31 @@ fn answer(
             return Begun::Slow(Box::pin(refuse(shard, stream, client, buffer, head, refusal)));
         }
     };
-    if let Some(Quick { gather, bytes, status }) = quick(shard, &request, &intent, now) {
+    if let Some(Quick { gather, file, bytes, status }) = quick(shard, &request, &intent, now) {
         stream.deadline(When::Write, shard.setting.limits().send, now);
-        let sending = gather.bytes() as u64;
+        let in_file = if file.is_some() { bytes } else { 0 };
+        let sending = gather.bytes() as u64 + in_file;
         let keep = intent.keep;
         let rest = HitRest { buffer, head, sending, bytes, began_us, status, keep };
-        return Begun::Hit(Hit { gather, rest });
+        return Begun::Hit(Hit { gather, file, rest });
     }
     stream.no_deadline();
     let (shard, stream) = (shard.clone(), stream.clone());
     let visit = Visit { shard, stream, client, buffer, head, intent, began_us };
     Begun::Slow(Box::pin(exchange(visit)))
+}
+
+type Written = (std::io::Result<()>, Box<Gather<Keep>>);
+
+/// Boxed, since every idle connection would hold the room for it.
+fn send_file(
+    stream: &Rc<Stream>,
+    gather: Box<Gather<Keep>>,
+    file: Arc<BodyFile>,
+    bytes: u64,
+) -> Boxed<Written> {
+    let stream = stream.clone();
+    Box::pin(async move { stream.send_file(gather, file.file(), 0..bytes).await })
 }
 
 async fn exchange(visit: Visit) -> Turn {
@@ -241,9 +261,12 @@ async fn slowly(
         match head.parse(buffer.unread(), &shard.setting.head_limits) {
             Ok(Parse::Complete) => {
                 return match answer(&shard, &stream, client, buffer, head) {
-                    Begun::Hit(hit) => {
-                        let (result, gather) = hit.gather.write_to(&stream).await;
-                        finish_hit(&shard, client, hit.rest, result.is_ok(), gather)
+                    Begun::Hit(Hit { gather, file, rest }) => {
+                        let (result, gather) = match file {
+                            Some(file) => send_file(&stream, gather, file, rest.bytes).await,
+                            None => gather.write_to(&stream).await,
+                        };
+                        finish_hit(&shard, client, rest, result.is_ok(), gather)
                     }
                     Begun::Slow(turn) => turn.await,
                 };

@@ -10,6 +10,7 @@ use super::Visit;
 use crate::rt::{self, When};
 use crate::shard::{Keep, Setting};
 use crate::store::flight::News;
+use crate::store::object::BodyFile;
 use crate::store::{End, FlightHead, Object, Piece};
 use ringside_engine::cache::{self, Verdict};
 use ringside_engine::fault::Fault;
@@ -152,8 +153,11 @@ pub async fn object(visit: &Visit, keep: Keep, outcome: Outcome) -> Delivered {
 
 /// Sends a hit that is composed already.
 pub async fn quick(visit: &Visit, quick: super::look::Quick) -> Delivered {
-    let sending = quick.gather.bytes() as u64;
-    let gone = write(visit, quick.gather).await.is_err();
+    let sending = quick.gather.bytes() as u64 + quick.bytes;
+    let gone = match quick.file {
+        Some(file) => write_file(visit, quick.gather, &file, 0..quick.bytes).await.is_err(),
+        None => write(visit, quick.gather).await.is_err(),
+    };
     let bytes = if gone { 0 } else { quick.bytes.min(sending) };
     visit.shard.counters.hit_bytes.add(bytes);
     Delivered {
@@ -253,6 +257,9 @@ async fn send_span(
         Keep::Replica(object) => Keep::Replica(object.clone()),
         Keep::Piece(_) | Keep::Fixed(_) => Keep::Fixed(b""),
     };
+    if let Some(file) = object.file() {
+        return write_file(visit, gather, file, span).await.map_err(|_| left);
+    }
     if object.pieces().is_empty() {
         let small = object.small_body_range();
         let (from, to) = (small.start + span.start as usize, small.start + span.end as usize);
@@ -285,6 +292,24 @@ async fn write(visit: &Visit, gather: Box<rt::Gather<Keep>>) -> std::io::Result<
     let (result, gather) = gather.write_to(&visit.stream).await;
     visit.stream.no_deadline();
     visit.shard.counters.sent_bytes.add(bytes - gather.bytes() as u64);
+    visit.shard.give_gather(gather);
+    result
+}
+
+/// Writes a gather and then a part of a file, likewise.
+async fn write_file(
+    visit: &Visit,
+    gather: Box<rt::Gather<Keep>>,
+    file: &BodyFile,
+    span: std::ops::Range<u64>,
+) -> std::io::Result<()> {
+    let bytes = gather.bytes() as u64 + (span.end - span.start);
+    visit.stream.deadline(When::Write, visit.shard.setting.limits().send, rt::now());
+    let (result, gather) = visit.stream.send_file(gather, file.file(), span).await;
+    visit.stream.no_deadline();
+    if result.is_ok() {
+        visit.shard.counters.sent_bytes.add(bytes);
+    }
     visit.shard.give_gather(gather);
     result
 }

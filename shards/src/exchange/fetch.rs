@@ -21,7 +21,7 @@ use crate::store::{End, Flight, FlightHead, Object, Opening};
 use ringside_engine::cache::{self, vary, Facts, Times};
 use ringside_engine::fault::Fault;
 use ringside_engine::http::{
-    encode, framing, Answer, Forward, Length, Method, Parse, Response, ResponseHead,
+    date, encode, framing, Answer, Forward, Length, Method, Name, Parse, Response, ResponseHead,
 };
 use ringside_engine::limits;
 use ringside_engine::origin::{may_retry, Sent};
@@ -374,6 +374,10 @@ fn validated(fetch: &Fetch, route: &RouteFacts, stale: &Arc<Object>, arrived: &A
     }
     let mut head = Vec::with_capacity(stale.head().len() + 64);
     cache::freshen(&old, &news, &mut head);
+    if !news.fields.has(Name::Date) {
+        // What a 304 without Date freshened was confirmed now (RFC 9110, 6.6.1).
+        encode::push_field(&mut head, b"Date", date::format(shard.wall(), &mut [0; 29]));
+    }
     let mut new_head = ResponseHead::default();
     let Some(fresh) = parse_stored(&head, &mut new_head) else { return false };
     let times = Times {
@@ -484,7 +488,6 @@ async fn respond(fetch: Fetch, route: &RouteFacts, mut arrived: Arrived) -> Resu
         now: Some(shard.wall()),
     };
     encode::response_head(&mut head, &response, &options);
-    use ringside_engine::http::Name;
     let stated = response.fields.get(Name::ContentLength).and_then(parse_length);
     let flight_head = Arc::new(FlightHead {
         status: response.status,

@@ -7,6 +7,7 @@ use crate::rt::Gather;
 use crate::shard::{Keep, Shard};
 use crate::siblings::{Letter, Told};
 use crate::store::flight::News;
+use crate::store::object::BodyFile;
 use crate::store::{FlightHead, Object, Opening};
 use ringside_engine::cache::{self, vary, Lookup, Serve};
 use ringside_engine::fault::Fault;
@@ -26,6 +27,8 @@ const ASK_AGAIN_MAX: u32 = 3;
 pub struct Quick {
     /// Head and content.
     pub gather: Box<Gather<Keep>>,
+    /// The content, when it is not in the gather but in a file.
+    pub file: Option<Arc<BodyFile>>,
     /// Bytes of content in it.
     pub bytes: u64,
     /// Status code.
@@ -92,6 +95,15 @@ pub fn handle(keep: &Keep) -> Option<&Object> {
     }
 }
 
+/// The same, as the siblings share it.
+fn shared_handle(keep: &Keep) -> Option<&Arc<Object>> {
+    match keep {
+        Keep::Object(object) => Some(object),
+        Keep::Replica(object) => Some(object),
+        Keep::Piece(_) | Keep::Fixed(_) => None,
+    }
+}
+
 /// The live object this request selects, if this shard has it: as its home, or as a replica.
 fn stored_here(shard: &Shard, request: &Request<'_>, intent: &Intent) -> Option<Keep> {
     let seed = shard.setting.seed;
@@ -106,12 +118,15 @@ fn stored_here(shard: &Shard, request: &Request<'_>, intent: &Intent) -> Option<
 
 /// Head and content of a hit as one gather; `None` when the content needs more than one.
 fn compose(
-    shard: &Shard,
+    shard: &Rc<Shard>,
     request: &Request<'_>,
     intent: &Intent,
     keep: Keep,
     now: Mono,
 ) -> Option<Quick> {
+    if let Some(object) = shared_handle(&keep) {
+        super::promote::note_use(shard, object);
+    }
     let object = handle(&keep)?;
     if object.pieces().len() > crate::store::flight::PIECES_AT_ONCE {
         return None;
@@ -129,9 +144,10 @@ fn compose(
     let status = object.facts.status;
     if request.method == Method::Head {
         gather.push_scratch();
-        return Some(Quick { gather, bytes: 0, status });
+        return Some(Quick { gather, file: None, bytes: 0, status });
     }
     let bytes = object.body_bytes();
+    let object_file = object.file().cloned();
     let small = object.small_body_range();
     if small.len() <= COPY_BYTES_MAX {
         scratch.extend_from_slice(object.small_body());
@@ -147,7 +163,7 @@ fn compose(
     if !copied {
         gather.push(keep, small);
     }
-    Some(Quick { gather, bytes, status })
+    Some(Quick { gather, file: object_file, bytes, status })
 }
 
 /// Looks until there is an answer: own store, replica, home, flight. `asked` is what a first

@@ -15,6 +15,7 @@ pub mod fetch;
 pub mod home;
 pub mod intent;
 pub mod look;
+pub mod promote;
 pub mod record;
 pub mod source;
 pub mod tunnel;

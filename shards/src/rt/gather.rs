@@ -97,8 +97,19 @@ impl<K: AsRef<[u8]>> Gather<K> {
         }
     }
 
+    /// The first part that is not written yet.
+    pub(super) fn first(&self) -> &[u8] {
+        match self.parts.get(self.first) {
+            // SAFETY: a part that was pushed points into memory that `keep` or `scratch` owns.
+            Some(part) if self.first < self.len => unsafe {
+                std::slice::from_raw_parts(part.iov_base.cast::<u8>(), part.iov_len)
+            },
+            _ => &[],
+        }
+    }
+
     /// Notes that the first `n` bytes are written.
-    fn advance(&mut self, mut n: usize) {
+    pub(super) fn advance(&mut self, mut n: usize) {
         self.bytes = self.bytes.saturating_sub(n);
         while n > 0 {
             let Some(part) = self.parts.get_mut(self.first) else { return };

@@ -18,6 +18,7 @@ mod guard;
 mod host;
 mod listener;
 mod local;
+mod memfile;
 mod stream;
 
 pub use bell::{Bell, Ringer};
@@ -27,6 +28,7 @@ pub use deadline::{idle_count, sweep, When};
 pub use gather::{Gather, GATHER_PARTS};
 use guard::Task;
 pub use listener::Listener;
+pub use memfile::MemFile;
 pub use local::{oneshot, Permit, Semaphore, Sender, Waiting};
 pub use stream::{Arrived, Stream};
 

@@ -209,7 +209,19 @@ impl Stream {
         }
     }
 
-    fn raw(&self) -> RawFd {
+    /// Resolves when bytes can be written.
+    pub(super) fn writable(&self) -> impl Future<Output = io::Result<()>> + '_ {
+        self.tcp().writable(false)
+    }
+
+    /// Makes direct system calls return at once instead of waiting. The ring wants it off.
+    pub(super) fn nonblocking(&self, on: bool) {
+        let flags = if on { libc::O_NONBLOCK } else { 0 };
+        // SAFETY: plain fcntl on our open socket, whose only status flag this is.
+        unsafe { libc::fcntl(self.raw(), libc::F_SETFL, flags) };
+    }
+
+    pub(super) fn raw(&self) -> RawFd {
         self.tcp().as_raw_fd()
     }
 }

@@ -8,6 +8,7 @@
 //! | `Told` | home | the shard with the client | none, or a `Pull` |
 //! | `Purge` | any | home | `Told::Purged` |
 //! | `Unmark` | any | home | none |
+//! | `Promote` | a shard with a replica | home | none |
 //! | `LetGo` | home | shards that hold replicas | none |
 //! | `Socket` | a busy shard | the least loaded | none |
 //! | `Addresses`, `Stop` | outside | every shard | none |
@@ -109,6 +110,11 @@ pub enum Letter {
     Unmark {
         /// The key.
         key: Key,
+    },
+    /// A sibling found this object of yours popular: put its body into a file.
+    Promote {
+        /// The object.
+        object: Arc<Object>,
     },
     /// Objects of this key died: drop the dead handles.
     LetGo {

@@ -21,12 +21,14 @@ use std::sync::Arc;
 pub struct Budget {
     limit: usize,
     used: AtomicUsize,
+    files: AtomicUsize,
 }
 
 impl Budget {
     /// A budget of `limit` bytes.
     pub fn new(limit: usize) -> &'static Budget {
-        Box::leak(Box::new(Budget { limit, used: AtomicUsize::new(0) }))
+        let (used, files) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Box::leak(Box::new(Budget { limit, used, files }))
     }
 
     /// Takes `bytes` if they fit.
@@ -39,6 +41,17 @@ impl Budget {
     pub fn release(&self, bytes: usize) {
         let before = self.used.fetch_sub(bytes, Ordering::Relaxed);
         debug_assert!(before >= bytes, "released more than was charged");
+    }
+
+    /// Counts one more body in a file, if that stays within `most`.
+    pub fn open_file(&self, most: usize) -> bool {
+        let take = |files: usize| (files < most).then_some(files + 1);
+        self.files.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+    }
+
+    /// Counts one less.
+    pub fn close_file(&self) {
+        self.files.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Bytes charged now.

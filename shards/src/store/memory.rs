@@ -98,6 +98,16 @@ impl Memory {
         }
     }
 
+    /// Puts `new` in the place of exactly `old`; `false` when that is not there any more.
+    pub fn replace(&mut self, old: &Arc<Object>, new: Arc<Object>) -> bool {
+        let here = self.index.variants(old.key()).any(|(_, held)| Arc::ptr_eq(&held.0, old));
+        if here {
+            self.remove(old);
+            self.index.insert(Resident(new));
+        }
+        here
+    }
+
     /// Memory for content that arrives, evicting if needed.
     pub fn filling(&mut self, capacity: usize) -> Option<Filling> {
         self.with_room(capacity + 256, |budget| Filling::new(budget, capacity))

@@ -11,15 +11,20 @@
 //! shard before each use: one load of a line that nobody writes.
 
 use super::arena::{Budget, Filling, Piece};
+use crate::rt::MemFile;
 use ringside_engine::cache::Facts;
 use ringside_engine::http::{Response, ResponseHead, HeadLimits};
 use ringside_engine::key::Key;
 use ringside_engine::store::Entry;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU8, Ordering};
 use std::sync::Arc;
 
 /// Bodies up to this size share one allocation with their head.
 pub const SMALL_BODY_BYTES: usize = 16 * 1024;
+
+/// Uses after which a large body is put into a file: filling one costs about as much as four
+/// sends save.
+const POPULAR_USES: u8 = 8;
 
 /// Charged per object for its bookkeeping: the object, its place in the index, the allocator's.
 const OBJECT_OVERHEAD: usize = 256;
@@ -39,12 +44,42 @@ pub struct Object {
     vary_bytes: u16,
     live: AtomicBool,
     touched: AtomicBool,
+    /// Uses of a large body, counted until it is popular.
+    uses: AtomicU8,
 }
 
 /// A body that is not small.
 struct Large {
     bytes: u64,
+    /// Empty when the body is in the file.
     pieces: Box<[Piece]>,
+    file: Option<Arc<BodyFile>>,
+}
+
+/// A popular body as a file in memory, charged to the budget.
+pub struct BodyFile {
+    file: MemFile,
+    budget: &'static Budget,
+}
+
+impl BodyFile {
+    /// A filled file, for which the caller has charged [`MemFile::memory`] and one file to
+    /// `budget`.
+    pub fn new(file: MemFile, budget: &'static Budget) -> BodyFile {
+        BodyFile { file, budget }
+    }
+
+    /// The file.
+    pub fn file(&self) -> &MemFile {
+        &self.file
+    }
+}
+
+impl Drop for BodyFile {
+    fn drop(&mut self) {
+        self.budget.release(MemFile::memory(self.file.bytes()) as usize);
+        self.budget.close_file();
+    }
 }
 
 /// Bytes of the variant before the names in Vary.
@@ -74,7 +109,8 @@ impl Object {
     pub fn new(parts: &Parts<'_>, budget: &'static Budget) -> Option<Arc<Object>> {
         let bytes: usize = parts.body.iter().map(|piece| piece.len()).sum();
         if bytes > SMALL_BODY_BYTES {
-            let large = Box::new(Large { bytes: bytes as u64, pieces: tight(parts.body, budget)? });
+            let pieces = tight(parts.body, budget)?;
+            let large = Box::new(Large { bytes: bytes as u64, pieces, file: None });
             return Self::assemble(parts, &[], Some(large), budget);
         }
         let body: Vec<&[u8]> = parts.body.iter().map(|piece| &**piece).collect();
@@ -85,9 +121,37 @@ impl Object {
     pub fn freshened(&self, head: &[u8], vary: &[u8], variant: u64, facts: Facts) -> Option<Arc<Object>> {
         let parts = Parts { key: self.key(), variant, facts, head, vary, body: &[] };
         let large = self.large.as_ref().map(|large| {
-            Box::new(Large { bytes: large.bytes, pieces: large.pieces.clone() })
+            let (pieces, file) = (large.pieces.clone(), large.file.clone());
+            Box::new(Large { bytes: large.bytes, pieces, file })
         });
         Self::assemble(&parts, &[self.small_body()], large, self.budget)
+    }
+
+    /// The same object with its body in a file.
+    pub fn in_file(&self, file: Arc<BodyFile>) -> Option<Arc<Object>> {
+        let (head, vary) = (self.head(), self.vary_names());
+        let (key, variant, facts) = (self.key(), self.variant(), self.facts);
+        let parts = Parts { key, variant, facts, head, vary, body: &[] };
+        let bytes = self.body_bytes();
+        let large = Box::new(Large { bytes, pieces: Box::default(), file: Some(file) });
+        let object = Self::assemble(&parts, &[], Some(large), self.budget)?;
+        // It comes new into the index, but it has proved itself.
+        object.touched.store(true, Ordering::Relaxed);
+        Some(object)
+    }
+
+    /// The body's file, if it has one.
+    pub fn file(&self) -> Option<&Arc<BodyFile>> {
+        self.large.as_ref()?.file.as_ref()
+    }
+
+    /// Counts a use of a large body; `true` once, when it has become popular and would be sent
+    /// cheaper from a file.
+    pub fn became_popular(&self) -> bool {
+        let counts = self.large.as_ref().is_some_and(|large| large.file.is_none());
+        counts
+            && self.uses.load(Ordering::Relaxed) < POPULAR_USES
+            && self.uses.fetch_add(1, Ordering::Relaxed) == POPULAR_USES - 1
     }
 
     fn assemble(
@@ -124,6 +188,7 @@ impl Object {
             vary_bytes,
             live: AtomicBool::new(true),
             touched: AtomicBool::new(false),
+            uses: AtomicU8::new(0),
         }))
     }
 
