@@ -5,6 +5,11 @@ use ringside_shards::commands;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+/// For what lives as long as a request. Stored objects have a heap of their own
+/// (`store::arena::Packed`), so that neither leaves holes in the other.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A cache in front of HTTP origins: one independent shard per CPU core.
 ///
 /// Without a subcommand it shows itself: a small demo origin on loopback and Ringside before it

@@ -503,8 +503,8 @@ fn push_arriving_fields(
 ) {
     let request = visit.request();
     let age = head.facts.age(rt::now());
-    // A response straight from its origin has no Age; one that some cache had keeps it.
-    if head.aged || age > 0 {
+    // A response made for this request has no Age (RFC 9111, 5.1), unless some cache had it.
+    if head.aged || (age > 0 && matches!(outcome, Outcome::Collapsed(_))) {
         out.extend_from_slice(b"Age: ");
         encode::push_decimal(out, u64::from(age));
         out.extend_from_slice(b"\r\n");

@@ -23,6 +23,7 @@ use ringside_engine::fault::Fault;
 use ringside_engine::http::{
     date, encode, framing, Answer, Forward, Length, Method, Name, Parse, Response, ResponseHead,
 };
+use ringside_engine::key::Key;
 use ringside_engine::limits;
 use ringside_engine::origin::{may_retry, Sent};
 use ringside_engine::outcome::{NotStored, Reason};
@@ -473,6 +474,7 @@ async fn respond(fetch: Fetch, route: &RouteFacts, mut arrived: Arrived) -> Resu
         _ => None,
     };
     let storing = decide(&fetch, route, &response, content_bytes);
+    let outdated = outdated(&fetch, &response);
     let (vary, variant) = variant_of(shard, &response, &request);
     let times = Times {
         requested: arrived.requested,
@@ -506,6 +508,10 @@ async fn respond(fetch: Fetch, route: &RouteFacts, mut arrived: Arrived) -> Resu
         && length != Length::UntilClose;
     let head_bytes = arrived.head.len();
     arrived.buffer.consume(head_bytes);
+    // Whoever sees that the change succeeded must not be served what it outdated.
+    for key in outdated {
+        home::purge_anywhere(shard, key).await;
+    }
     match &storing {
         Ok(()) => flight.open(Opening::Head(flight_head.clone()), false),
         Err(why) => {
@@ -563,9 +569,6 @@ fn decide(
                 shard.send(home, Letter::Unmark { key: fetch.asked.key });
             }
         }
-        if cache::invalidates(&request, response.status) {
-            invalidate(fetch, response);
-        }
         return Err(NotStored::Method);
     }
     cache::storable(&request, response, &route.policy)?;
@@ -594,25 +597,22 @@ fn settle_unstored(fetch: &Fetch, why: NotStored, status: u16) {
     }
 }
 
-/// A state-changing request succeeded: what we hold of its URL is outdated (RFC 9111, 4.4).
-fn invalidate(fetch: &Fetch, response: &Response<'_>) {
-    let shard = &fetch.shard;
+/// The keys that a state-changing request has outdated, if it succeeded (RFC 9111, 4.4).
+fn outdated(fetch: &Fetch, response: &Response<'_>) -> Vec<Key> {
+    let request = fetch.asked.request();
+    if fetch.pass.is_none() || !cache::invalidates(&request, response.status) {
+        return Vec::new();
+    }
+    let host = fetch.asked.host();
     let mut keys = vec![fetch.asked.key];
-    for target in cache::invalidate::targets(fetch.asked.host(), response) {
+    for target in cache::invalidate::targets(host, response) {
         let (path, query) = match target.iter().position(|byte| *byte == b'?') {
             Some(at) => (&target[..at], Some(&target[at + 1..])),
             None => (target, None),
         };
-        keys.extend(super::intent::key_of(&shard.setting, fetch.asked.host(), path, query));
+        keys.extend(super::intent::key_of(&fetch.shard.setting, host, path, query));
     }
-    for key in keys {
-        let home = shard.home(key);
-        if home == shard.id {
-            home::purge(shard, key);
-        } else {
-            shard.send(home, Letter::Purge { ticket: 0, key });
-        }
-    }
+    keys
 }
 
 /// Makes an object of a complete flight.

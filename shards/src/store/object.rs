@@ -10,7 +10,7 @@
 //! `live` is cleared by the home shard on purge, replacement and eviction, and checked by every
 //! shard before each use: one load of a line that nobody writes.
 
-use super::arena::{Budget, Filling, Piece};
+use super::arena::{Budget, Filling, Packed, Piece};
 use crate::rt::MemFile;
 use ringside_engine::cache::Facts;
 use ringside_engine::http::{Response, ResponseHead, HeadLimits};
@@ -36,7 +36,7 @@ pub struct Object {
     /// What decisions need: age, lifetime, status.
     pub facts: Facts,
     /// Head, then (with Vary) the variant and the names in Vary, then the body if it is small.
-    data: Box<[u8]>,
+    data: Packed,
     large: Option<Box<Large>>,
     budget: &'static Budget,
     holders: AtomicU32,
@@ -172,15 +172,16 @@ impl Object {
         if !budget.charge(data_bytes + OBJECT_OVERHEAD) {
             return None;
         }
-        let mut data = Vec::with_capacity(data_bytes);
-        data.extend_from_slice(parts.head);
-        data.extend_from_slice(variant);
-        data.extend_from_slice(vary);
-        small.iter().for_each(|part| data.extend_from_slice(part));
+        let all: Vec<&[u8]> =
+            [parts.head, variant, vary].into_iter().chain(small.iter().copied()).collect();
+        let Some(data) = Packed::of(&all) else {
+            budget.release(data_bytes + OBJECT_OVERHEAD);
+            return None;
+        };
         Some(Arc::new(Object {
             key: [(parts.key.0 >> 64) as u64, parts.key.0 as u64],
             facts: parts.facts,
-            data: data.into_boxed_slice(),
+            data,
             large,
             budget,
             holders: AtomicU32::new(0),
