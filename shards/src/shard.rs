@@ -26,7 +26,7 @@ use std::task::{Poll, Waker};
 /// Size of a connection's read buffer while something is under way.
 pub const BUFFER_BYTES: usize = 16 * 1024;
 /// Idle buffers, heads and gathers that are kept for the next request.
-const SPARE_MAX: usize = 32;
+const SPARE_MAX: usize = 16;
 /// Marks of keys that can't be shared; further ones are not remembered.
 const MARKS_MAX: usize = 64 * 1024;
 
@@ -156,7 +156,7 @@ pub struct Shard {
     waiting: RefCell<TicketMap<Sender<Told>>>,
     tickets: Cell<u64>,
     buffers: RefCell<Vec<Buffer>>,
-    heads: RefCell<Vec<RequestHead>>,
+    heads: RefCell<Vec<Box<RequestHead>>>,
     gathers: RefCell<Vec<Box<Gather<Keep>>>>,
 }
 
@@ -272,12 +272,12 @@ impl Shard {
     }
 
     /// A head to parse into.
-    pub fn take_head(&self) -> RequestHead {
+    pub fn take_head(&self) -> Box<RequestHead> {
         self.heads.borrow_mut().pop().unwrap_or_default()
     }
 
     /// Gives a head back.
-    pub fn give_head(&self, head: RequestHead) {
+    pub fn give_head(&self, head: Box<RequestHead>) {
         let mut spare = self.heads.borrow_mut();
         if spare.len() < SPARE_MAX {
             spare.push(head);

@@ -48,7 +48,7 @@ pub struct Visit {
     /// Holds the head's bytes, and perhaps what follows them.
     pub buffer: Buffer,
     /// The parsed head.
-    pub head: RequestHead,
+    pub head: Box<RequestHead>,
     /// What the head asks for.
     pub intent: Intent,
     /// When the head was complete, in microseconds.
@@ -60,7 +60,7 @@ pub struct Left {
     /// Bytes that follow the request.
     pub buffer: Buffer,
     /// To be parsed into again.
-    pub head: RequestHead,
+    pub head: Box<RequestHead>,
     /// What becomes of the connection.
     pub after: After,
 }
@@ -87,7 +87,7 @@ impl Visit {
         let bytes = self.buffer.unread();
         Box::new(Asked {
             bytes: bytes.get(..self.head.len()).unwrap_or(bytes).to_vec(),
-            head: self.head.clone(),
+            head: (*self.head).clone(),
             key: self.intent.key,
             route: self.intent.route,
             path_and_query: self.intent.path_and_query.clone(),
