@@ -13,10 +13,17 @@ use ringside_engine::http::{
 use ringside_engine::time::Wall;
 use std::net::{IpAddr, Ipv4Addr};
 
-const LIMITS: HeadLimits = HeadLimits { head_bytes: 4096, fields: 32, target_bytes: 1024 };
+const LIMITS: HeadLimits = HeadLimits {
+    head_bytes: 4096,
+    fields: 32,
+    target_bytes: 1024,
+};
 
-/// Every target: its name, its body, and bytes to begin with.
-pub(crate) const ALL: &[(&str, fn(&[u8]), &[&[u8]])] = &[
+/// A target: its name, its body, and bytes to begin with.
+pub(crate) type Target = (&'static str, fn(&[u8]), &'static [&'static [u8]]);
+
+/// Every target.
+pub(crate) const ALL: &[Target] = &[
     ("head_request", head_request, REQUESTS),
     ("head_response", head_response, RESPONSES),
     ("chunked", chunked, CONTENTS),
@@ -135,15 +142,25 @@ pub(crate) fn head_response(bytes: &[u8]) {
     }
     // Passed on, it is a head without framing of its own.
     let mut out = Vec::new();
-    let answer = Answer { via_name: Some("us"), drop_age: true, now: Some(Wall(0)) };
+    let answer = Answer {
+        via_name: Some("us"),
+        drop_age: true,
+        now: Some(Wall(0)),
+    };
     encode::response_head(&mut out, &response, &answer);
     out.extend_from_slice(b"Content-Length: 7\r\n\r\n");
     let mut again = ResponseHead::default();
-    let wide = HeadLimits { head_bytes: 65_536, fields: 64, ..LIMITS };
+    let wide = HeadLimits {
+        head_bytes: 65_536,
+        fields: 64,
+        ..LIMITS
+    };
     assert_eq!(again.parse(&out, &wide), Ok(Parse::Complete));
     let view = again.view(&out);
     assert_eq!((again.len(), view.status), (out.len(), response.status));
-    assert!(view.fields.count(Name::ContentLength) == 1 && !view.fields.has(Name::TransferEncoding));
+    assert!(
+        view.fields.count(Name::ContentLength) == 1 && !view.fields.has(Name::TransferEncoding)
+    );
     assert!(!view.fields.has(Name::Connection) && !view.fields.has(Name::Age));
     assert!(view.fields.has(Name::Date));
 }
@@ -155,7 +172,9 @@ fn strict(head: &[u8], fields: Fields<'_>) {
     while let Some(rest) = left.strip_prefix(b"\r\n") {
         left = rest;
     }
-    let body = left.strip_suffix(b"\r\n").expect("a head ends in an empty line");
+    let body = left
+        .strip_suffix(b"\r\n")
+        .expect("a head ends in an empty line");
     let mut lines = Vec::new();
     let mut line = Vec::new();
     let mut bytes = body.iter();
@@ -166,7 +185,10 @@ fn strict(head: &[u8], fields: Fields<'_>) {
                 lines.push(std::mem::take(&mut line));
             }
             _ => {
-                assert!(*byte == b'\t' || (*byte >= 0x20 && *byte != 0x7f), "a control {byte}");
+                assert!(
+                    *byte == b'\t' || (*byte >= 0x20 && *byte != 0x7f),
+                    "a control {byte}"
+                );
                 line.push(*byte);
             }
         }
@@ -174,7 +196,10 @@ fn strict(head: &[u8], fields: Fields<'_>) {
     assert!(line.is_empty(), "the last line does not end");
     assert_eq!(lines.len(), fields.len() + 1);
     for (line, field) in lines[1..].iter().zip(fields.iter()) {
-        let colon = line.iter().position(|byte| *byte == b':').expect("a field has a colon");
+        let colon = line
+            .iter()
+            .position(|byte| *byte == b':')
+            .expect("a field has a colon");
         assert_eq!(&line[..colon], field.name);
         assert!(colon > 0 && field.name.iter().all(|byte| field::is_token(*byte)));
         assert_eq!(field::trim(&line[colon + 1..]), field.value);
@@ -208,7 +233,9 @@ pub(crate) fn chunked(bytes: &[u8]) {
     for piece in [1, 2, 5] {
         assert_eq!(decode(bytes, piece), whole, "in pieces of {piece}");
     }
-    let Ok((content, trailers, consumed, done)) = whole else { return };
+    let Ok((content, trailers, consumed, done)) = whole else {
+        return;
+    };
     assert!(consumed <= bytes.len() && content.len() <= consumed);
     if !done {
         assert_eq!(consumed, bytes.len(), "what is not done wants more");
@@ -216,18 +243,28 @@ pub(crate) fn chunked(bytes: &[u8]) {
     }
     let mut coded = Vec::new();
     if !content.is_empty() {
-        coded.extend_from_slice(ringside_engine::http::chunk_line(content.len(), &mut [0; 20]));
+        coded.extend_from_slice(ringside_engine::http::chunk_line(
+            content.len(),
+            &mut [0; 20],
+        ));
         coded.extend_from_slice(&content);
         coded.extend_from_slice(b"\r\n");
     }
     coded.extend_from_slice(b"0\r\n");
     coded.extend_from_slice(&trailers);
     coded.extend_from_slice(b"\r\n");
-    assert_eq!(decode(&coded, 7), Ok((content, trailers.clone(), coded.len(), true)));
+    assert_eq!(
+        decode(&coded, 7),
+        Ok((content, trailers.clone(), coded.len(), true))
+    );
     // Trailers are as strict as a head, and do not frame.
     let head = [b"GET / HTTP/1.1\r\n", &trailers[..], b"\r\n"].concat();
     let mut parsed = RequestHead::default();
-    let wide = HeadLimits { head_bytes: 65_536, fields: 256, ..LIMITS };
+    let wide = HeadLimits {
+        head_bytes: 65_536,
+        fields: 256,
+        ..LIMITS
+    };
     let lines = trailers.iter().filter(|byte| **byte == b'\n').count();
     if lines <= wide.fields {
         assert_eq!(parsed.parse(&head, &wide), Ok(Parse::Complete));
@@ -239,9 +276,13 @@ pub(crate) fn chunked(bytes: &[u8]) {
 /// A target and its path in normal form.
 pub(crate) fn target(bytes: &[u8]) {
     for method in [Method::Get, Method::Options, Method::Connect] {
-        let Ok(split) = target::split(method, bytes) else { continue };
+        let Ok(split) = target::split(method, bytes) else {
+            continue;
+        };
         assert!(bytes.ends_with(split.path_and_query));
-        assert!(bytes.iter().all(|byte| matches!(byte, 0x21..=0x7e) && *byte != b'#'));
+        assert!(bytes
+            .iter()
+            .all(|byte| matches!(byte, 0x21..=0x7e) && *byte != b'#'));
         assert_eq!(split.form == Form::Authority, method == Method::Connect);
     }
     let (mut once, mut twice) = (Vec::new(), Vec::new());
@@ -253,7 +294,9 @@ pub(crate) fn target(bytes: &[u8]) {
     }
     if bytes.first() == Some(&b'/') {
         assert_eq!(once.first(), Some(&b'/'));
-        assert!(!once.split(|byte| *byte == b'/').any(|part| matches!(part, b"." | b"..")));
+        assert!(!once
+            .split(|byte| *byte == b'/')
+            .any(|part| matches!(part, b"." | b"..")));
     }
 }
 
@@ -265,11 +308,16 @@ pub(crate) fn forward(bytes: &[u8]) {
         return;
     }
     let request = head.view(bytes);
-    let Ok(split) = target::split(request.method, request.target) else { return };
+    let Ok(split) = target::split(request.method, request.target) else {
+        return;
+    };
     if split.form == Form::Authority {
         return;
     }
-    for (at, length) in [Length::None, Length::Exact(5), Length::Chunked].into_iter().enumerate() {
+    for (at, length) in [Length::None, Length::Exact(5), Length::Chunked]
+        .into_iter()
+        .enumerate()
+    {
         let forward = Forward {
             via_name: Some("us"),
             forwarded: Forwarded::Both,
@@ -286,7 +334,11 @@ pub(crate) fn forward(bytes: &[u8]) {
         let mut out = Vec::new();
         encode::request_head(&mut out, &request, split.path_and_query, &forward);
         let mut again = RequestHead::default();
-        let wide = HeadLimits { head_bytes: 65_536, fields: 64, target_bytes: 2048 };
+        let wide = HeadLimits {
+            head_bytes: 65_536,
+            fields: 64,
+            target_bytes: 2048,
+        };
         assert_eq!(again.parse(&out, &wide), Ok(Parse::Complete));
         let view = again.view(&out);
         assert_eq!((again.len(), view.version), (out.len(), Version::Http11));
@@ -301,8 +353,15 @@ pub(crate) fn forward(bytes: &[u8]) {
         assert_eq!(view.fields.count(Name::IfNoneMatch), 1);
         assert!(!view.fields.has(Name::Range) && !view.fields.has(Name::Te));
         assert_eq!(view.fields.count(Name::XForwardedFor), 1);
-        let last = view.fields.members(Name::Forwarded).last().unwrap_or_default();
-        assert!(last.starts_with(b"for=192.0.2.1;"), "our own word is the last");
+        let last = view
+            .fields
+            .members(Name::Forwarded)
+            .last()
+            .unwrap_or_default();
+        assert!(
+            last.starts_with(b"for=192.0.2.1;"),
+            "our own word is the last"
+        );
     }
 }
 

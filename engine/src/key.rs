@@ -125,7 +125,9 @@ mod tests {
                 counts[key(&[&n.to_le_bytes()]).home(shards)] += 1;
             }
             let even = 10_000 / shards;
-            assert!(counts.iter().all(|count| *count > even / 2 && *count < even * 2));
+            assert!(counts
+                .iter()
+                .all(|count| *count > even / 2 && *count < even * 2));
         }
     }
 }

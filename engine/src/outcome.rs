@@ -106,8 +106,16 @@ impl Outcome {
     /// How many outcomes there are.
     pub const COUNT: usize = 8;
     /// Their words, by index.
-    pub const WORDS: [&'static str; Self::COUNT] =
-        ["hit", "revalidated", "stale", "miss", "collapsed", "pass", "tunnel", "refused"];
+    pub const WORDS: [&'static str; Self::COUNT] = [
+        "hit",
+        "revalidated",
+        "stale",
+        "miss",
+        "collapsed",
+        "pass",
+        "tunnel",
+        "refused",
+    ];
 
     /// Its place in [`Outcome::WORDS`].
     #[must_use]
@@ -152,14 +160,18 @@ impl Outcome {
             Outcome::Revalidated(_) => "fwd=stale; fwd-status=304",
             Outcome::Collapsed(reason) => match reason {
                 Reason::VaryMiss => "fwd=vary-miss; collapsed",
-                Reason::Expired | Reason::NoCacheStored | Reason::MustRevalidate => "fwd=stale; collapsed",
+                Reason::Expired | Reason::NoCacheStored | Reason::MustRevalidate => {
+                    "fwd=stale; collapsed"
+                }
                 Reason::NoCacheRequest | Reason::TooOldForRequest => "fwd=request; collapsed",
                 _ => "fwd=uri-miss; collapsed",
             },
             Outcome::Miss(reason) | Outcome::Pass(reason) => match reason {
                 Reason::VaryMiss => "fwd=vary-miss",
                 Reason::Expired | Reason::NoCacheStored | Reason::MustRevalidate => "fwd=stale",
-                Reason::NoCacheRequest | Reason::TooOldForRequest | Reason::RequestNoStore => "fwd=request",
+                Reason::NoCacheRequest | Reason::TooOldForRequest | Reason::RequestNoStore => {
+                    "fwd=request"
+                }
                 Reason::Method => "fwd=method",
                 Reason::RouteOff | Reason::Upgrade | Reason::Authorization => "fwd=bypass",
                 Reason::RangeRequest => "fwd=miss; detail=range",
@@ -220,7 +232,10 @@ mod tests {
         let stores: Vec<&str> = NotStored::ALL.iter().map(|reason| reason.word()).collect();
         for words in [reasons, stores, Outcome::WORDS.to_vec()] {
             for (at, word) in words.iter().enumerate() {
-                assert!(word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{word}");
+                assert!(
+                    word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'),
+                    "{word}"
+                );
                 assert!(!words[..at].contains(word), "{word} twice");
             }
         }
@@ -229,16 +244,37 @@ mod tests {
     #[test]
     fn cache_status_is_of_rfc_9211() {
         let forwarded = [
-            "bypass", "method", "uri-miss", "vary-miss", "miss", "request", "stale", "partial",
+            "bypass",
+            "method",
+            "uri-miss",
+            "vary-miss",
+            "miss",
+            "request",
+            "stale",
+            "partial",
         ];
-        let kinds = [Outcome::Miss, Outcome::Pass, Outcome::Collapsed, Outcome::Revalidated];
-        for outcome in Reason::ALL.iter().flat_map(|reason| kinds.map(|kind| kind(*reason))) {
+        let kinds = [
+            Outcome::Miss,
+            Outcome::Pass,
+            Outcome::Collapsed,
+            Outcome::Revalidated,
+        ];
+        for outcome in Reason::ALL
+            .iter()
+            .flat_map(|reason| kinds.map(|kind| kind(*reason)))
+        {
             let mut parameters = outcome.cache_status().split("; ");
-            let fwd = parameters.next().and_then(|first| first.strip_prefix("fwd=")).unwrap();
+            let fwd = parameters
+                .next()
+                .and_then(|first| first.strip_prefix("fwd="))
+                .unwrap();
             assert!(forwarded.contains(&fwd), "{outcome:?}: {fwd}");
             for parameter in parameters {
                 let name = parameter.split('=').next().unwrap();
-                assert!(["collapsed", "detail", "fwd-status"].contains(&name), "{outcome:?}");
+                assert!(
+                    ["collapsed", "detail", "fwd-status"].contains(&name),
+                    "{outcome:?}"
+                );
             }
         }
         let cases = [
@@ -250,7 +286,10 @@ mod tests {
             (Outcome::Miss(Reason::NoCacheRequest), "fwd=request"),
             (Outcome::Pass(Reason::RouteOff), "fwd=bypass"),
             (Outcome::Pass(Reason::Method), "fwd=method"),
-            (Outcome::Collapsed(Reason::NotStored), "fwd=uri-miss; collapsed"),
+            (
+                Outcome::Collapsed(Reason::NotStored),
+                "fwd=uri-miss; collapsed",
+            ),
         ];
         for (outcome, want) in cases {
             assert_eq!(outcome.cache_status(), want, "{outcome:?}");

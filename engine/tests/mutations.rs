@@ -31,10 +31,46 @@ impl Chance {
 
 /// What parsers have stumbled over.
 const PIECES: &[&[u8]] = &[
-    b"\r\n", b"\n", b"\r", b"\0", b"\t", b" ", b":", b",", b"\"", b"\\", b";", b"%", b"%2e", b"..", b"/", b"?", b"#",
-    b"\x7f", b"\x0b", b"\xff", b"\r\n ", b"\r\n\r\n", b"0\r\n\r\n", b"chunked", b"close", b"5", b"0", b"-1", b"+", b"f",
-    b"Transfer-Encoding: chunked\r\n", b"Content-Length: 5\r\n", b"Host: b\r\n", b"Connection: host\r\n",
-    b"X-Forwarded-For: \"\r\n", b"HTTP/1.0", b"HTTP/1.9", b" HTTP/1.1", b"ffffffffffffffff", b"18446744073709551616",
+    b"\r\n",
+    b"\n",
+    b"\r",
+    b"\0",
+    b"\t",
+    b" ",
+    b":",
+    b",",
+    b"\"",
+    b"\\",
+    b";",
+    b"%",
+    b"%2e",
+    b"..",
+    b"/",
+    b"?",
+    b"#",
+    b"\x7f",
+    b"\x0b",
+    b"\xff",
+    b"\r\n ",
+    b"\r\n\r\n",
+    b"0\r\n\r\n",
+    b"chunked",
+    b"close",
+    b"5",
+    b"0",
+    b"-1",
+    b"+",
+    b"f",
+    b"Transfer-Encoding: chunked\r\n",
+    b"Content-Length: 5\r\n",
+    b"Host: b\r\n",
+    b"Connection: host\r\n",
+    b"X-Forwarded-For: \"\r\n",
+    b"HTTP/1.0",
+    b"HTTP/1.9",
+    b" HTTP/1.1",
+    b"ffffffffffffffff",
+    b"18446744073709551616",
 ];
 
 /// A few changes to `bytes`: a byte turned, a piece put in, a part taken out or doubled.
@@ -66,14 +102,19 @@ impl Drop for Case<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let Case(name, seed, case, bytes) = self;
-            eprintln!("{name}: RINGSIDE_SEED={seed}, case {case}: b\"{}\"", bytes.escape_ascii());
+            eprintln!(
+                "{name}: RINGSIDE_SEED={seed}, case {case}: b\"{}\"",
+                bytes.escape_ascii()
+            );
         }
     }
 }
 
 #[test]
 fn whatever_a_peer_sends_the_promises_hold() {
-    let seed = std::env::var("RINGSIDE_SEED").ok().and_then(|text| text.parse().ok());
+    let seed = std::env::var("RINGSIDE_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok());
     let seed = seed.unwrap_or(20_261_123);
     for (name, body, starts) in bodies::ALL {
         // The starts as they are: a target that cannot read them tests nothing.

@@ -19,7 +19,11 @@ use ringside_engine::report::{family, sample, Kind, BUCKETS_US};
 use std::rc::Rc;
 use std::time::Duration;
 
-const LIMITS: HeadLimits = HeadLimits { head_bytes: 16 * 1024, fields: 64, target_bytes: 8 * 1024 };
+const LIMITS: HeadLimits = HeadLimits {
+    head_bytes: 16 * 1024,
+    fields: 64,
+    target_bytes: 8 * 1024,
+};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Admin connections at a time.
 const CONNECTIONS_MAX: usize = 64;
@@ -37,7 +41,9 @@ pub fn start(shard: &Rc<Shard>, listener: Listener) {
                     rt::sleep(Duration::from_millis(50)).await;
                     continue;
                 };
-                let Ok(stream) = Stream::adopt(arrived) else { continue };
+                let Ok(stream) = Stream::adopt(arrived) else {
+                    continue;
+                };
                 let (ours, panics) = (shard.clone(), shard.counters.clone());
                 rt::spawn(
                     async move {
@@ -59,7 +65,11 @@ struct Reply {
 }
 
 fn plain(status: u16, text: impl Into<Vec<u8>>) -> Reply {
-    Reply { status, kind: "text/plain; charset=utf-8", text: text.into() }
+    Reply {
+        status,
+        kind: "text/plain; charset=utf-8",
+        text: text.into(),
+    }
 }
 
 async fn converse(shard: &Rc<Shard>, stream: &Stream) {
@@ -100,7 +110,11 @@ async fn converse(shard: &Rc<Shard>, stream: &Stream) {
                 buffer.consume(head.len());
                 (reply, keep, method == Method::Head)
             }
-            Err(fault) => (plain(fault.status(), format!("{}\n", fault.what())), false, false),
+            Err(fault) => (
+                plain(fault.status(), format!("{}\n", fault.what())),
+                false,
+                false,
+            ),
         };
         let mut out = format!(
             "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nCache-Control: no-store\r\n{}\r\n",
@@ -127,7 +141,11 @@ async fn answer(shard: &Rc<Shard>, method: Method, target: &[u8]) -> Reply {
         Some(at) => (&target[..at], &target[at + 1..]),
         None => (target, &b""[..]),
     };
-    let method = if method == Method::Head { Method::Get } else { method };
+    let method = if method == Method::Head {
+        Method::Get
+    } else {
+        method
+    };
     match (method, path) {
         (Method::Get, b"/healthz") if shard.stopping.get() => plain(503, "stopping\n"),
         (Method::Get, b"/healthz") => plain(200, "ok\n"),
@@ -139,7 +157,10 @@ async fn answer(shard: &Rc<Shard>, method: Method, target: &[u8]) -> Reply {
         (Method::Post, b"/purge") => purge(shard, query).await,
         (_, b"/healthz" | b"/metrics") => plain(405, "use GET\n"),
         (_, b"/purge") => plain(405, "use POST /purge?url=http://host/path\n"),
-        _ => plain(404, "here are: GET /healthz, GET /metrics, POST /purge?url=http://host/path\n"),
+        _ => plain(
+            404,
+            "here are: GET /healthz, GET /metrics, POST /purge?url=http://host/path\n",
+        ),
     }
 }
 
@@ -155,7 +176,10 @@ async fn purge(shard: &Rc<Shard>, query: &[u8]) -> Reply {
     let Some(rest) = url.strip_prefix(b"http://") else {
         return plain(400, "the URL must begin with http://\n");
     };
-    let at = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
+    let at = rest
+        .iter()
+        .position(|byte| matches!(byte, b'/' | b'?'))
+        .unwrap_or(rest.len());
     let (host, target) = rest.split_at(at);
     let (path, query) = match target.iter().position(|byte| *byte == b'?') {
         Some(at) => (&target[..at], Some(&target[at + 1..])),
@@ -193,30 +217,147 @@ type Row = (&'static str, &'static str, Kind, fn(&Counters) -> &Count);
 
 /// Every plain number: its name, what it says, its kind, where it is.
 const ROWS: &[Row] = &[
-    ("ringside_sent_bytes_total", "Bytes sent to clients, heads included", Kind::Counter, |c| &c.sent_bytes),
-    ("ringside_hit_bytes_total", "Bytes of content sent from the cache", Kind::Counter, |c| &c.hit_bytes),
-    ("ringside_fetched_bytes_total", "Bytes of content received from origins", Kind::Counter, |c| &c.fetched_bytes),
-    ("ringside_connections_accepted_total", "Client connections accepted", Kind::Counter, |c| &c.accepted),
-    ("ringside_connections_refused_total", "Client connections refused at the limit", Kind::Counter, |c| &c.refused),
-    ("ringside_connections_handed_off_total", "Client connections handed to a less loaded shard", Kind::Counter, |c| &c.handed_off),
-    ("ringside_connections_open", "Client connections open", Kind::Gauge, |c| &c.open),
-    ("ringside_origin_connects_total", "Connections to origins tried", Kind::Counter, |c| &c.connects),
-    ("ringside_origin_reused_total", "Requests sent on a kept origin connection", Kind::Counter, |c| &c.reused),
-    ("ringside_origin_retries_total", "Requests tried again on another connection", Kind::Counter, |c| &c.retries),
-    ("ringside_fetch_faults_total", "Fetches that failed", Kind::Counter, |c| &c.fetch_faults),
-    ("ringside_flights_total", "Fetches started", Kind::Counter, |c| &c.flights),
-    ("ringside_flights_open", "Fetches under way", Kind::Gauge, |c| &c.flights_open),
-    ("ringside_stored_total", "Responses stored", Kind::Counter, |c| &c.stored),
-    ("ringside_objects", "Objects stored", Kind::Gauge, |c| &c.objects),
-    ("ringside_objects_bytes", "Bytes of stored objects", Kind::Gauge, |c| &c.stored_bytes),
-    ("ringside_objects_evicted_total", "Objects evicted", Kind::Counter, |c| &c.evicted),
-    ("ringside_objects_purged_total", "Objects purged", Kind::Counter, |c| &c.purged),
-    ("ringside_memory_used_bytes", "Memory charged to the budget", Kind::Gauge, |c| &c.memory_used),
-    ("ringside_replicas", "Keys of other shards' objects held", Kind::Gauge, |c| &c.replicas),
-    ("ringside_letters_total", "Letters sent to other shards", Kind::Counter, |c| &c.letters),
-    ("ringside_letters_refused_total", "Questions not asked because the queue was full", Kind::Counter, |c| &c.letters_refused),
-    ("ringside_panics_total", "Tasks ended by a fault of ours", Kind::Counter, |c| &c.panics),
-    ("ringside_log_lines_dropped_total", "Log lines dropped because the writer was behind or the disk full", Kind::Counter, |c| &c.log_dropped),
+    (
+        "ringside_sent_bytes_total",
+        "Bytes sent to clients, heads included",
+        Kind::Counter,
+        |c| &c.sent_bytes,
+    ),
+    (
+        "ringside_hit_bytes_total",
+        "Bytes of content sent from the cache",
+        Kind::Counter,
+        |c| &c.hit_bytes,
+    ),
+    (
+        "ringside_fetched_bytes_total",
+        "Bytes of content received from origins",
+        Kind::Counter,
+        |c| &c.fetched_bytes,
+    ),
+    (
+        "ringside_connections_accepted_total",
+        "Client connections accepted",
+        Kind::Counter,
+        |c| &c.accepted,
+    ),
+    (
+        "ringside_connections_refused_total",
+        "Client connections refused at the limit",
+        Kind::Counter,
+        |c| &c.refused,
+    ),
+    (
+        "ringside_connections_handed_off_total",
+        "Client connections handed to a less loaded shard",
+        Kind::Counter,
+        |c| &c.handed_off,
+    ),
+    (
+        "ringside_connections_open",
+        "Client connections open",
+        Kind::Gauge,
+        |c| &c.open,
+    ),
+    (
+        "ringside_origin_connects_total",
+        "Connections to origins tried",
+        Kind::Counter,
+        |c| &c.connects,
+    ),
+    (
+        "ringside_origin_reused_total",
+        "Requests sent on a kept origin connection",
+        Kind::Counter,
+        |c| &c.reused,
+    ),
+    (
+        "ringside_origin_retries_total",
+        "Requests tried again on another connection",
+        Kind::Counter,
+        |c| &c.retries,
+    ),
+    (
+        "ringside_fetch_faults_total",
+        "Fetches that failed",
+        Kind::Counter,
+        |c| &c.fetch_faults,
+    ),
+    (
+        "ringside_flights_total",
+        "Fetches started",
+        Kind::Counter,
+        |c| &c.flights,
+    ),
+    (
+        "ringside_flights_open",
+        "Fetches under way",
+        Kind::Gauge,
+        |c| &c.flights_open,
+    ),
+    (
+        "ringside_stored_total",
+        "Responses stored",
+        Kind::Counter,
+        |c| &c.stored,
+    ),
+    ("ringside_objects", "Objects stored", Kind::Gauge, |c| {
+        &c.objects
+    }),
+    (
+        "ringside_objects_bytes",
+        "Bytes of stored objects",
+        Kind::Gauge,
+        |c| &c.stored_bytes,
+    ),
+    (
+        "ringside_objects_evicted_total",
+        "Objects evicted",
+        Kind::Counter,
+        |c| &c.evicted,
+    ),
+    (
+        "ringside_objects_purged_total",
+        "Objects purged",
+        Kind::Counter,
+        |c| &c.purged,
+    ),
+    (
+        "ringside_memory_used_bytes",
+        "Memory charged to the budget",
+        Kind::Gauge,
+        |c| &c.memory_used,
+    ),
+    (
+        "ringside_replicas",
+        "Keys of other shards' objects held",
+        Kind::Gauge,
+        |c| &c.replicas,
+    ),
+    (
+        "ringside_letters_total",
+        "Letters sent to other shards",
+        Kind::Counter,
+        |c| &c.letters,
+    ),
+    (
+        "ringside_letters_refused_total",
+        "Questions not asked because the queue was full",
+        Kind::Counter,
+        |c| &c.letters_refused,
+    ),
+    (
+        "ringside_panics_total",
+        "Tasks ended by a fault of ours",
+        Kind::Counter,
+        |c| &c.panics,
+    ),
+    (
+        "ringside_log_lines_dropped_total",
+        "Log lines dropped because the writer was behind or the disk full",
+        Kind::Counter,
+        |c| &c.log_dropped,
+    ),
 ];
 
 /// All numbers of all shards as Prometheus text.
@@ -224,39 +365,84 @@ pub fn metrics(shards: &[std::sync::Arc<Counters>]) -> Vec<u8> {
     let mut out = Vec::with_capacity(16 * 1024);
     let labels: Vec<String> = (0..shards.len()).map(|id| id.to_string()).collect();
     let each = || labels.iter().map(String::as_str).zip(shards.iter());
-    family(&mut out, "ringside_requests_total", "Requests answered, by outcome", Kind::Counter);
+    family(
+        &mut out,
+        "ringside_requests_total",
+        "Requests answered, by outcome",
+        Kind::Counter,
+    );
     for (shard, counters) in each() {
         for (word, count) in Outcome::WORDS.iter().zip(&counters.requests) {
             let labels = [("shard", shard), ("outcome", *word)];
-            sample(&mut out, "ringside_requests_total", &labels, count.read() as f64);
+            sample(
+                &mut out,
+                "ringside_requests_total",
+                &labels,
+                count.read() as f64,
+            );
         }
     }
     let name = "ringside_request_duration_seconds";
-    family(&mut out, name, "Time from a complete request head to the answer's last byte", Kind::Histogram);
+    family(
+        &mut out,
+        name,
+        "Time from a complete request head to the answer's last byte",
+        Kind::Histogram,
+    );
     for (shard, counters) in each() {
         let mut sum = 0;
         for (bound, count) in BUCKETS_US.iter().zip(&counters.latency) {
             sum += count.read();
             let le = (*bound as f64 / 1e6).to_string();
             let labels = [("shard", shard), ("le", le.as_str())];
-            sample(&mut out, "ringside_request_duration_seconds_bucket", &labels, sum as f64);
+            sample(
+                &mut out,
+                "ringside_request_duration_seconds_bucket",
+                &labels,
+                sum as f64,
+            );
         }
         sum += counters.latency.last().map_or(0, Count::read);
         let labels = [("shard", shard), ("le", "+Inf")];
-        sample(&mut out, "ringside_request_duration_seconds_bucket", &labels, sum as f64);
+        sample(
+            &mut out,
+            "ringside_request_duration_seconds_bucket",
+            &labels,
+            sum as f64,
+        );
         let labels = [("shard", shard)];
         let seconds = counters.latency_us.read() as f64 / 1e6;
-        sample(&mut out, "ringside_request_duration_seconds_sum", &labels, seconds);
-        sample(&mut out, "ringside_request_duration_seconds_count", &labels, sum as f64);
+        sample(
+            &mut out,
+            "ringside_request_duration_seconds_sum",
+            &labels,
+            seconds,
+        );
+        sample(
+            &mut out,
+            "ringside_request_duration_seconds_count",
+            &labels,
+            sum as f64,
+        );
     }
     for (name, help, kind, read) in ROWS {
         family(&mut out, name, help, *kind);
         for (shard, counters) in each() {
-            sample(&mut out, name, &[("shard", shard)], read(counters).read() as f64);
+            sample(
+                &mut out,
+                name,
+                &[("shard", shard)],
+                read(counters).read() as f64,
+            );
         }
     }
     let name = "ringside_loop_turn_seconds_max";
-    family(&mut out, name, "Longest delay of the shard's loop seen by its tick", Kind::Gauge);
+    family(
+        &mut out,
+        name,
+        "Longest delay of the shard's loop seen by its tick",
+        Kind::Gauge,
+    );
     for (shard, counters) in each() {
         let seconds = counters.turn_us_max.read() as f64 / 1e6;
         sample(&mut out, name, &[("shard", shard)], seconds);

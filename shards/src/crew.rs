@@ -111,14 +111,18 @@ pub fn start(plan: Plan) -> Result<Crew, StartFault> {
     let spare = descriptors(plan.limits.connections as u64)?;
     let files_max = usize::try_from(spare / 2).unwrap_or(usize::MAX) / count;
     let writer = log::start(&plan.log).map_err(|error| {
-        StartFault(format!("the access log {:?} can't be opened: {error}", plan.log.target))
+        StartFault(format!(
+            "the access log {:?} can't be opened: {error}",
+            plan.log.target
+        ))
     })?;
     let (mut bound, listening) = bind_all(&plan, count)?;
     let (admin_socket, admin) = bind_admin(&plan)?;
     let (posts, outside) = mesh(count).map_err(|error| StartFault(rt::ring_advice(&error)))?;
     let counters: Arc<[Arc<Counters>]> = (0..count).map(|_| Arc::default()).collect();
     let seed = rt::random().map(Seed);
-    let seed = seed.map_err(|error| StartFault(format!("the kernel gave no randomness: {error}")))?;
+    let seed =
+        seed.map_err(|error| StartFault(format!("the kernel gave no randomness: {error}")))?;
     let format = plan.log.format;
     let pin = plan.shards.pin;
     let setting = Arc::new(Setting::new(plan, seed, files_max.min(FILES_MAX)));
@@ -143,19 +147,25 @@ pub fn start(plan: Plan) -> Result<Crew, StartFault> {
             setting: setting.clone(),
             post,
             siblings: counters.clone(),
-            lines: crew.writer.as_ref().map_or_else(Lines::off, |writer| writer.lines(format)),
+            lines: crew
+                .writer
+                .as_ref()
+                .map_or_else(Lines::off, |writer| writer.lines(format)),
             budget: Budget::new(budget_bytes as usize),
             sockets: std::mem::take(&mut bound[id]),
             admin: admin_socket.take(),
             ready: ready.clone(),
         };
-        let thread = std::thread::Builder::new().name(format!("shard-{id}")).spawn(move || {
-            let ready = berth.ready.clone();
-            if let Err(error) = run(berth) {
-                let _ = ready.send(Err(error));
-            }
-        });
-        let thread = thread.map_err(|error| StartFault(format!("no thread for a shard: {error}")))?;
+        let thread = std::thread::Builder::new()
+            .name(format!("shard-{id}"))
+            .spawn(move || {
+                let ready = berth.ready.clone();
+                if let Err(error) = run(berth) {
+                    let _ = ready.send(Err(error));
+                }
+            });
+        let thread =
+            thread.map_err(|error| StartFault(format!("no thread for a shard: {error}")))?;
         crew.threads.push(thread);
     }
     drop(ready);
@@ -166,7 +176,9 @@ pub fn start(plan: Plan) -> Result<Crew, StartFault> {
             Err(_) => return Err(crew.abandon("a shard ended while it started".to_owned())),
         }
     }
-    crew.resolver = resolve::start(&setting.plan, outside, |warning| eprintln!("ringside: {warning}"));
+    crew.resolver = resolve::start(&setting.plan, outside, |warning| {
+        eprintln!("ringside: {warning}")
+    });
     Ok(crew)
 }
 
@@ -211,7 +223,9 @@ fn bind_all(plan: &Plan, count: usize) -> Result<Bound, StartFault> {
 }
 
 fn bind_admin(plan: &Plan) -> Result<(Option<socket2::Socket>, Option<SocketAddr>), StartFault> {
-    let Some(admin) = &plan.admin else { return Ok((None, None)) };
+    let Some(admin) = &plan.admin else {
+        return Ok((None, None));
+    };
     let socket = Listener::bind(admin.address, 128, false)
         .map_err(|error| bind_fault(admin.address, &error))?;
     let address = socket.local_addr().ok().and_then(|local| local.as_socket());
@@ -245,8 +259,14 @@ fn run(berth: Berth) -> Result<(), String> {
 /// One shard's life.
 async fn main(berth: Berth) -> Result<(), String> {
     let bell = berth.post.bell().map_err(|error| rt::ring_advice(&error))?;
-    let shard =
-        Shard::new(berth.id, berth.setting, berth.post, berth.siblings, berth.lines, berth.budget);
+    let shard = Shard::new(
+        berth.id,
+        berth.setting,
+        berth.post,
+        berth.siblings,
+        berth.lines,
+        berth.budget,
+    );
     let listeners = Rc::new(Listeners::default());
     for (number, socket) in (0_u16..).zip(berth.sockets) {
         let listener = Listener::start(socket).map_err(|error| error.to_string())?;
@@ -302,14 +322,27 @@ fn read(shard: &Rc<Shard>, listeners: &Listeners, from: usize, letter: Letter) {
         Letter::Purge { ticket, key } => {
             let count = home::purge(shard, key);
             if ticket != 0 {
-                shard.send(from, Letter::Told { ticket, told: Told::Purged(count) });
+                shard.send(
+                    from,
+                    Letter::Told {
+                        ticket,
+                        told: Told::Purged(count),
+                    },
+                );
             }
         }
         Letter::Unmark { key } => shard.unmark(key),
         Letter::Promote { object } => promote::start(shard, object),
         Letter::LetGo { key } => shard.replicas.borrow_mut().let_go(key),
-        Letter::Socket { arrived, listener: _ } => listen::serve(shard, arrived),
-        Letter::Addresses { origin, server, addresses } => {
+        Letter::Socket {
+            arrived,
+            listener: _,
+        } => listen::serve(shard, arrived),
+        Letter::Addresses {
+            origin,
+            server,
+            addresses,
+        } => {
             if let Some(pool) = shard.pools.get(usize::from(origin)) {
                 pool.resolved(usize::from(server), addresses);
             }
@@ -364,12 +397,14 @@ impl Crew {
         use ringside_engine::outcome::{Outcome, Reason};
         let hit = Outcome::Hit.index();
         let stale = Outcome::Stale(Reason::None).index();
-        self.counters.iter().fold(Summary::default(), |sum, one| Summary {
-            requests: sum.requests + one.total(),
-            hits: sum.hits + one.requests[hit].read() + one.requests[stale].read(),
-            sent_bytes: sum.sent_bytes + one.sent_bytes.read(),
-            fetched_bytes: sum.fetched_bytes + one.fetched_bytes.read(),
-        })
+        self.counters
+            .iter()
+            .fold(Summary::default(), |sum, one| Summary {
+                requests: sum.requests + one.total(),
+                hits: sum.hits + one.requests[hit].read() + one.requests[stale].read(),
+                sent_bytes: sum.sent_bytes + one.sent_bytes.read(),
+                fetched_bytes: sum.fetched_bytes + one.fetched_bytes.read(),
+            })
     }
 
     /// Stops accepting, lets what is under way end within the drain time, and returns.

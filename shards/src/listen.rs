@@ -30,7 +30,9 @@ impl Listeners {
         let listener = Rc::new(listener);
         self.0.borrow_mut().push(listener.clone());
         let (shard, counters) = (shard.clone(), shard.counters.clone());
-        rt::spawn(accept_forever(shard, listener, number), move || counters.panics.add(1));
+        rt::spawn(accept_forever(shard, listener, number), move || {
+            counters.panics.add(1)
+        });
     }
 }
 
@@ -42,7 +44,13 @@ async fn accept_forever(shard: Rc<Shard>, listener: Rc<Listener>, number: u16) {
                 match less_loaded(&shard) {
                     Some(sibling) => {
                         shard.counters.handed_off.add(1);
-                        shard.send(sibling, Letter::Socket { arrived, listener: number });
+                        shard.send(
+                            sibling,
+                            Letter::Socket {
+                                arrived,
+                                listener: number,
+                            },
+                        );
                     }
                     None => serve(&shard, arrived),
                 }
@@ -60,7 +68,10 @@ fn less_loaded(shard: &Shard) -> Option<usize> {
         return None;
     }
     let load = |id: usize| {
-        let open = shard.siblings.get(id).map_or(u64::MAX, |counters| counters.open.read());
+        let open = shard
+            .siblings
+            .get(id)
+            .map_or(u64::MAX, |counters| counters.open.read());
         usize::try_from(open).unwrap_or(usize::MAX)
     };
     let (ours, least) = (shard.open(), (0..shard.count).min_by_key(|id| load(*id))?);
@@ -71,13 +82,19 @@ fn less_loaded(shard: &Shard) -> Option<usize> {
 
 /// Serves a connection on this shard, within its limit.
 pub fn serve(shard: &Rc<Shard>, arrived: Arrived) {
-    let open: u64 = shard.siblings.iter().map(|counters| counters.open.read()).sum();
+    let open: u64 = shard
+        .siblings
+        .iter()
+        .map(|counters| counters.open.read())
+        .sum();
     if open >= shard.setting.limits().connections as u64 || shard.stopping.get() {
         shard.counters.refused.add(1);
         return;
     }
     let peer = arrived.peer;
-    let Ok(stream) = Stream::adopt(arrived) else { return };
+    let Ok(stream) = Stream::adopt(arrived) else {
+        return;
+    };
     let open = shard.enter();
     let (shard, counters) = (shard.clone(), shard.counters.clone());
     let conversation = http1::converse(shard, Rc::new(stream), peer, open);

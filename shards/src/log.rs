@@ -56,21 +56,27 @@ pub fn start(log: &Log) -> io::Result<Option<Writer>> {
         dropped: AtomicU64::new(0),
     });
     let ours = shared.clone();
-    let thread = std::thread::Builder::new().name("log".into()).spawn(move || loop {
-        // Read before the queue is drained: what was handed over before the stop is written.
-        let stopping = ours.stop.load(Ordering::Acquire);
-        while let Some(mut batch) = ours.full.pop() {
-            if target.write_all(&batch).and_then(|()| target.flush()).is_err() {
-                ours.dropped.fetch_add(lines_in(&batch), Ordering::Relaxed);
+    let thread = std::thread::Builder::new()
+        .name("log".into())
+        .spawn(move || loop {
+            // Read before the queue is drained: what was handed over before the stop is written.
+            let stopping = ours.stop.load(Ordering::Acquire);
+            while let Some(mut batch) = ours.full.pop() {
+                if target
+                    .write_all(&batch)
+                    .and_then(|()| target.flush())
+                    .is_err()
+                {
+                    ours.dropped.fetch_add(lines_in(&batch), Ordering::Relaxed);
+                }
+                batch.clear();
+                let _ = ours.empty.push(batch);
             }
-            batch.clear();
-            let _ = ours.empty.push(batch);
-        }
-        if stopping {
-            return;
-        }
-        std::thread::park();
-    })?;
+            if stopping {
+                return;
+            }
+            std::thread::park();
+        })?;
     Ok(Some(Writer { shared, thread }))
 }
 
@@ -96,7 +102,12 @@ impl Writer {
 impl Lines {
     /// A log that is off.
     pub fn off() -> Lines {
-        Lines { format: LogFormat::Combined, batch: Vec::new(), writer: None, dropped: 0 }
+        Lines {
+            format: LogFormat::Combined,
+            batch: Vec::new(),
+            writer: None,
+            dropped: 0,
+        }
     }
 
     /// Lines are wanted.
@@ -117,7 +128,9 @@ impl Lines {
 
     /// Hands the batch to the writer, or drops it when the writer is behind.
     pub fn hand_over(&mut self) {
-        let Some((shared, thread)) = &self.writer else { return };
+        let Some((shared, thread)) = &self.writer else {
+            return;
+        };
         if self.batch.is_empty() {
             return;
         }
@@ -153,7 +166,10 @@ mod tests {
 
     #[test]
     fn a_full_disk_drops_lines_and_counts_them() {
-        let log = Log { format: LogFormat::Combined, target: LogTarget::File("/dev/full".into()) };
+        let log = Log {
+            format: LogFormat::Combined,
+            target: LogTarget::File("/dev/full".into()),
+        };
         let writer = start(&log).unwrap().unwrap();
         let mut lines = writer.lines(LogFormat::Combined);
         lines.batch.extend_from_slice(b"one\ntwo\n");

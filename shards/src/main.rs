@@ -15,7 +15,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Without a subcommand it shows itself: a small demo origin on loopback and Ringside before it
 /// on 127.0.0.1:8080.
 #[derive(Parser)]
-#[command(version, after_help = "\
+#[command(
+    version,
+    after_help = "\
 Examples:
   ringside                                  the demo, with five things to try
   ringside run --config ringside.toml       serve
@@ -23,7 +25,8 @@ Examples:
   ringside config reference                 all options, their defaults and meaning
 
 Exit codes: 0 stopped cleanly; 1 the host refused (port in use, io_uring disabled, too few
-descriptors); 2 the configuration has faults or the arguments are wrong.")]
+descriptors); 2 the configuration has faults or the arguments are wrong."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -63,11 +66,15 @@ enum About {
 }
 
 fn main() -> ExitCode {
-    let demo = || Command::Demo { listen: ([127, 0, 0, 1], 8080).into() };
+    let demo = || Command::Demo {
+        listen: ([127, 0, 0, 1], 8080).into(),
+    };
     let code = match Arguments::parse().command.unwrap_or_else(demo) {
         Command::Run { config } => commands::run::run(&config),
         Command::Check { config } => commands::check::check(&config),
-        Command::Config { about: About::Reference } => commands::reference::reference(),
+        Command::Config {
+            about: About::Reference,
+        } => commands::reference::reference(),
         Command::Demo { listen } => commands::demo::demo(listen),
     };
     ExitCode::from(code)

@@ -7,7 +7,7 @@ use crate::origin::Pool;
 use crate::rt::{self, oneshot, Buffer, Gather, Sender, Waiting};
 use crate::siblings::{Letter, Post, Told};
 use crate::store::flight::Guest;
-use crate::store::replicas::{KeyBits, KeyMap};
+use crate::store::replicas::{KeyBits, KeyMap, Replica};
 use crate::store::{Budget, Flight, Memory, Object, Piece, Replicas};
 use ringside_config::{Limits, Plan};
 use ringside_engine::cache::Policy;
@@ -38,7 +38,7 @@ pub enum Keep {
     /// An object of this home.
     Object(Arc<Object>),
     /// A sibling's object.
-    Replica(Rc<Arc<Object>>),
+    Replica(Replica),
     /// Content.
     Piece(Piece),
     /// Text of the program.
@@ -105,7 +105,14 @@ impl Setting {
             fields: plan.limits.fields,
             target_bytes: plan.limits.uri_bytes,
         };
-        Setting { plan, table, routes, seed, head_limits, files_max }
+        Setting {
+            plan,
+            table,
+            routes,
+            seed,
+            head_limits,
+            files_max,
+        }
     }
 
     /// A route's facts.
@@ -156,7 +163,10 @@ pub struct Shard {
     waiting: RefCell<TicketMap<Sender<Told>>>,
     tickets: Cell<u64>,
     buffers: RefCell<Vec<Buffer>>,
+    // In boxes, so that a connection holds a pointer and the pools move one.
+    #[allow(clippy::vec_box)]
     heads: RefCell<Vec<Box<RequestHead>>>,
+    #[allow(clippy::vec_box)]
     gathers: RefCell<Vec<Box<Gather<Keep>>>>,
 }
 
@@ -318,7 +328,10 @@ impl Shard {
     pub fn mark(&self, key: Key, now: Mono) {
         let mut marks = self.marks.borrow_mut();
         if marks.len() < MARKS_MAX {
-            marks.insert(key, Mono(now.0 + limits::HIT_FOR_MISS_SECONDS as u64 * 1000));
+            marks.insert(
+                key,
+                Mono(now.0 + limits::HIT_FOR_MISS_SECONDS as u64 * 1000),
+            );
         }
     }
 
@@ -329,7 +342,10 @@ impl Shard {
 
     /// Is it useless to share fetches of this key?
     pub fn is_marked(&self, key: Key, now: Mono) -> bool {
-        self.marks.borrow().get(&key).is_some_and(|until| now < *until)
+        self.marks
+            .borrow()
+            .get(&key)
+            .is_some_and(|until| now < *until)
     }
 
     // Letters.

@@ -55,7 +55,9 @@ pub struct Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// Before or within the digits of a size; how many there were.
-    Size { digits: u8 },
+    Size {
+        digits: u8,
+    },
     /// Within extensions.
     Extension,
     /// After the CR of a size line.
@@ -96,7 +98,13 @@ impl Decoder {
     #[must_use]
     pub const fn new() -> Decoder {
         let state = State::Size { digits: 0 };
-        Decoder { state, left: 0, line_bytes: 0, trailers: Vec::new(), line_at: 0 }
+        Decoder {
+            state,
+            left: 0,
+            line_bytes: 0,
+            trailers: Vec::new(),
+            line_at: 0,
+        }
     }
 
     /// Decodes up to the next piece of content or the end of `input`. Call again with what was
@@ -115,14 +123,22 @@ impl Decoder {
                     if self.left == 0 {
                         self.state = State::DataCr;
                     }
-                    return Ok(Step { consumed: at + n, content: at..at + n, done: false });
+                    return Ok(Step {
+                        consumed: at + n,
+                        content: at..at + n,
+                        done: false,
+                    });
                 }
                 State::Done => break,
                 _ => self.state = self.after(*byte)?,
             }
             at += 1;
         }
-        Ok(Step { consumed: at, content: at..at, done: self.state == State::Done })
+        Ok(Step {
+            consumed: at,
+            content: at..at,
+            done: self.state == State::Done,
+        })
     }
 
     /// The trailer field lines, each ended by CRLF, without the last empty line. Whole once the
@@ -147,7 +163,11 @@ impl Decoder {
             (State::Extension, _) => Err(ChunkFault::Extension),
             (State::SizeEnd, b'\n') => {
                 self.line_bytes = 0;
-                Ok(if self.left == 0 { State::Trailers } else { State::Data })
+                Ok(if self.left == 0 {
+                    State::Trailers
+                } else {
+                    State::Data
+                })
             }
             (State::DataCr, b'\r') => Ok(State::DataLf),
             (State::DataLf, b'\n') => Ok(State::Size { digits: 0 }),

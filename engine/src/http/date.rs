@@ -9,7 +9,13 @@ const MONTHS: [&[u8]; 12] = [
 ];
 const DAYS: [&[u8]; 7] = [b"Thu", b"Fri", b"Sat", b"Sun", b"Mon", b"Tue", b"Wed"];
 const LONG_DAYS: [&[u8]; 7] = [
-    b"Thursday", b"Friday", b"Saturday", b"Sunday", b"Monday", b"Tuesday", b"Wednesday",
+    b"Thursday",
+    b"Friday",
+    b"Saturday",
+    b"Sunday",
+    b"Monday",
+    b"Tuesday",
+    b"Wednesday",
 ];
 
 const DAY: i64 = 86_400;
@@ -47,7 +53,8 @@ fn fixdate(text: &[u8]) -> Option<Wall> {
 /// `Sunday, 06-Nov-94 08:49:37 GMT`
 fn rfc850(day: &[u8], rest: &[u8], now: Wall) -> Option<Wall> {
     LONG_DAYS.iter().find(|name| **name == day)?;
-    let [b' ', a, b, b'-', m0, m1, m2, b'-', y0, y1, b' ', time @ .., b' ', b'G', b'M', b'T'] = rest
+    let [b' ', a, b, b'-', m0, m1, m2, b'-', y0, y1, b' ', time @ .., b' ', b'G', b'M', b'T'] =
+        rest
     else {
         return None;
     };
@@ -69,12 +76,22 @@ fn rfc850(day: &[u8], rest: &[u8], now: Wall) -> Option<Wall> {
 
 /// `Sun Nov  6 08:49:37 1994`
 fn asctime(text: &[u8]) -> Option<Wall> {
-    let [d0, d1, d2, b' ', m0, m1, m2, b' ', a, b, b' ', time @ .., b' ', y0, y1, y2, y3] = text else {
+    let [d0, d1, d2, b' ', m0, m1, m2, b' ', a, b, b' ', time @ .., b' ', y0, y1, y2, y3] = text
+    else {
         return None;
     };
     DAYS.iter().find(|day| **day == [*d0, *d1, *d2])?;
-    let day = if *a == b' ' { number(&[*b])? } else { number(&[*a, *b])? };
-    seconds(number(&[*y0, *y1, *y2, *y3])?, month(&[*m0, *m1, *m2])?, day, time)
+    let day = if *a == b' ' {
+        number(&[*b])?
+    } else {
+        number(&[*a, *b])?
+    };
+    seconds(
+        number(&[*y0, *y1, *y2, *y3])?,
+        month(&[*m0, *m1, *m2])?,
+        day,
+        time,
+    )
 }
 
 fn month(text: &[u8; 3]) -> Option<i64> {
@@ -84,13 +101,20 @@ fn month(text: &[u8; 3]) -> Option<i64> {
 
 fn number(digits: &[u8]) -> Option<i64> {
     digits.iter().try_fold(0, |sum, byte| {
-        byte.is_ascii_digit().then(|| sum * 10 + i64::from(byte - b'0'))
+        byte.is_ascii_digit()
+            .then(|| sum * 10 + i64::from(byte - b'0'))
     })
 }
 
 fn seconds(year: i64, month: i64, day: i64, time: &[u8]) -> Option<Wall> {
-    let [h0, h1, b':', m0, m1, b':', s0, s1] = time else { return None };
-    let (hour, minute, second) = (number(&[*h0, *h1])?, number(&[*m0, *m1])?, number(&[*s0, *s1])?);
+    let [h0, h1, b':', m0, m1, b':', s0, s1] = time else {
+        return None;
+    };
+    let (hour, minute, second) = (
+        number(&[*h0, *h1])?,
+        number(&[*m0, *m1])?,
+        number(&[*s0, *s1])?,
+    );
     let last = match month {
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
         2 => 28,
@@ -120,7 +144,11 @@ fn civil(day: i64) -> (i64, i64, i64) {
     let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
     let of_year = of_era - (365 * year + year / 4 - year / 100);
     let shifted = (5 * of_year + 2) / 153;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
     let year = year + era * 400 + i64::from(month <= 2);
     (year, month, of_year - (153 * shifted + 2) / 5 + 1)
 }
@@ -132,7 +160,10 @@ pub fn format(wall: Wall, out: &mut [u8; 29]) -> &[u8] {
     let (year, month, of_month) = civil(day);
     let second = at.rem_euclid(DAY);
     *out = *b"Thu, 01 Jan 1970 00:00:00 GMT";
-    let name = DAYS.get(day.rem_euclid(7) as usize).copied().unwrap_or(b"Thu");
+    let name = DAYS
+        .get(day.rem_euclid(7) as usize)
+        .copied()
+        .unwrap_or(b"Thu");
     out[..3].copy_from_slice(name);
     two(&mut out[5..7], of_month);
     out[8..11].copy_from_slice(MONTHS.get(month as usize - 1).copied().unwrap_or(b"Jan"));

@@ -147,10 +147,9 @@ impl<'a> Passing<'a> {
             Name::Via => self.via,
             Name::XForwardedFor | Name::XForwardedProto => !self.x_forwarded,
             Name::Forwarded => !self.rfc7239,
-            Name::IfMatch
-            | Name::IfNoneMatch
-            | Name::IfModifiedSince
-            | Name::IfUnmodifiedSince => self.conditionals,
+            Name::IfMatch | Name::IfNoneMatch | Name::IfModifiedSince | Name::IfUnmodifiedSince => {
+                self.conditionals
+            }
             Name::IfRange | Name::Range => self.range,
             Name::Expect => self.expect,
             Name::MaxForwards => self.max_forwards,
@@ -193,7 +192,9 @@ fn push_max_forwards(out: &mut Vec<u8>, request: &Request<'_>) {
     let Some(value) = request.fields.get(Name::MaxForwards) else {
         return;
     };
-    let digits = core::str::from_utf8(value).ok().filter(|text| !text.starts_with('+'));
+    let digits = core::str::from_utf8(value)
+        .ok()
+        .filter(|text| !text.starts_with('+'));
     if let Some(left) = digits.and_then(|text| text.parse::<u64>().ok()) {
         out.extend_from_slice(b"Max-Forwards: ");
         push_decimal(out, left.saturating_sub(1));
@@ -206,7 +207,11 @@ fn push_via(out: &mut Vec<u8>, fields: Fields<'_>, version: Version, name: Optio
     let Some(name) = name else { return };
     out.extend_from_slice(b"Via: ");
     push_list(out, fields.all(Name::Via));
-    out.extend_from_slice(if version == Version::Http10 { b"1.0 " } else { b"1.1 " });
+    out.extend_from_slice(if version == Version::Http10 {
+        b"1.0 "
+    } else {
+        b"1.1 "
+    });
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\r\n");
 }
@@ -233,7 +238,10 @@ fn push_x_forwarded(out: &mut Vec<u8>, fields: Fields<'_>, forward: &Forward<'_>
 /// what we append, which is the only part that the origin can trust.
 fn push_forwarded(out: &mut Vec<u8>, fields: Fields<'_>, forward: &Forward<'_>) {
     out.extend_from_slice(b"Forwarded: ");
-    push_list(out, fields.all(Name::Forwarded).filter(|line| is_balanced(line)));
+    push_list(
+        out,
+        fields.all(Name::Forwarded).filter(|line| is_balanced(line)),
+    );
     // Brackets and colons are no token characters and need quotes (RFC 7239, 6).
     let v6 = forward.client_ip.to_canonical().is_ipv6();
     out.extend_from_slice(if v6 { b"for=\"[" } else { b"for=" });
@@ -242,7 +250,12 @@ fn push_forwarded(out: &mut Vec<u8>, fields: Fields<'_>, forward: &Forward<'_>) 
     out.extend_from_slice(forward.scheme.as_bytes());
     if !forward.host.is_empty() {
         out.extend_from_slice(b";host=\"");
-        out.extend(forward.host.iter().filter(|byte| !matches!(byte, b'"' | b'\\')));
+        out.extend(
+            forward
+                .host
+                .iter()
+                .filter(|byte| !matches!(byte, b'"' | b'\\')),
+        );
         out.push(b'"');
     }
     out.extend_from_slice(b"\r\n");
@@ -329,7 +342,11 @@ pub fn push_status_line(out: &mut Vec<u8>, status: u16, phrase: &[u8]) {
     out.extend_from_slice(b"HTTP/1.1 ");
     push_decimal(out, u64::from(status));
     out.push(b' ');
-    out.extend_from_slice(if phrase.is_empty() { reason(status).as_bytes() } else { phrase });
+    out.extend_from_slice(if phrase.is_empty() {
+        reason(status).as_bytes()
+    } else {
+        phrase
+    });
     out.extend_from_slice(b"\r\n");
 }
 
@@ -349,7 +366,9 @@ pub fn error_page(status: u16, what: &str, name: &str, head: &mut Vec<u8>, page:
     push_html(page, name);
     page.extend_from_slice(b"</small>\n");
     push_status_line(head, status, b"");
-    head.extend_from_slice(b"Content-Type: text/html; charset=utf-8\r\nCache-Control: no-store\r\n");
+    head.extend_from_slice(
+        b"Content-Type: text/html; charset=utf-8\r\nCache-Control: no-store\r\n",
+    );
     push_length(head, (page.len() - start) as u64);
 }
 

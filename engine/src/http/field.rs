@@ -90,7 +90,10 @@ static BY_ENDS: [(Name, &str); 256] = {
     while at < Name::ALL.len() {
         let text = Name::ALL[at].1.as_bytes();
         let place = place(text.len(), text[0], text[text.len() - 1]) as usize;
-        assert!(table[place].1.is_empty(), "two names in one place: choose other factors");
+        assert!(
+            table[place].1.is_empty(),
+            "two names in one place: choose other factors"
+        );
         table[place] = Name::ALL[at];
         at += 1;
     }
@@ -253,7 +256,8 @@ impl<'b> Fields<'b> {
     /// Is `token` a member of the list, in any case?
     #[must_use]
     pub fn has_token(self, name: Name, token: &str) -> bool {
-        self.members(name).any(|member| member.eq_ignore_ascii_case(token.as_bytes()))
+        self.members(name)
+            .any(|member| member.eq_ignore_ascii_case(token.as_bytes()))
     }
 }
 

@@ -104,7 +104,10 @@ fn coding(version: Version, fields: Fields<'_>) -> Result<Option<Length>, Framin
         return Err(bad("Transfer-Encoding does not end in one chunked"));
     }
     // The framing would be certain, but we decode no other coding (RFC 9112, 6.1).
-    Err(FramingFault { status: 501, what: "a transfer coding is not known here" })
+    Err(FramingFault {
+        status: 501,
+        what: "a transfer coding is not known here",
+    })
 }
 
 /// The one value that all Content-Length lines and list members agree on (RFC 9110, 8.6).

@@ -158,7 +158,9 @@ impl RequestHead {
             return Ok(Parse::Partial);
         }
         let mut table: Table<'_> = [const { MaybeUninit::uninit() }; FIELDS_MAX];
-        let room = table.get_mut(..limits.fields.min(FIELDS_MAX)).unwrap_or_default();
+        let room = table
+            .get_mut(..limits.fields.min(FIELDS_MAX))
+            .unwrap_or_default();
         let mut request = httparse::Request::new(&mut []);
         let parsed = httparse::ParserConfig::default().parse_request_with_uninit_headers(
             &mut request,
@@ -217,7 +219,9 @@ impl ResponseHead {
         // Only a server may skip empty lines (RFC 9112, 2.2). Before a response they are a rest of
         // the one before: what follows belongs to who knows whom.
         if matches!(bytes.first(), Some(b'\r' | b'\n')) {
-            return Err(HeadFault::Malformed("there is an empty line before the response"));
+            return Err(HeadFault::Malformed(
+                "there is an empty line before the response",
+            ));
         }
         match self.parse_known(bytes, limits) {
             Err(HeadFault::Version) => {
@@ -230,7 +234,9 @@ impl ResponseHead {
 
     fn parse_known(&mut self, bytes: &[u8], limits: &HeadLimits) -> Result<Parse, HeadFault> {
         let mut table: Table<'_> = [const { MaybeUninit::uninit() }; FIELDS_MAX];
-        let room = table.get_mut(..limits.fields.min(FIELDS_MAX)).unwrap_or_default();
+        let room = table
+            .get_mut(..limits.fields.min(FIELDS_MAX))
+            .unwrap_or_default();
         let mut response = httparse::Response::new(&mut []);
         let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
             &mut response,
@@ -241,9 +247,12 @@ impl ResponseHead {
             return partial(bytes, limits);
         };
         complete(bytes, len, limits)?;
-        self.status = response.code.filter(|code| (100..=599).contains(code)).ok_or(
-            HeadFault::Malformed("the status code is not between 100 and 599"),
-        )?;
+        self.status = response
+            .code
+            .filter(|code| (100..=599).contains(code))
+            .ok_or(HeadFault::Malformed(
+                "the status code is not between 100 and 599",
+            ))?;
         self.len = len;
         self.version = version(response.version);
         self.reason = span(bytes, response.reason.unwrap_or_default().as_bytes());
@@ -286,14 +295,18 @@ const MALFORMED_VERSION: HeadFault = HeadFault::Malformed("the version is malfor
 
 /// Where the third word of a request line begins.
 fn version_at(line: &[u8]) -> Option<usize> {
-    memchr::memchr_iter(b' ', line).nth(1).map(|space| space + 1)
+    memchr::memchr_iter(b' ', line)
+        .nth(1)
+        .map(|space| space + 1)
 }
 
 /// httparse knows 1.0 and 1.1 only. A higher minor version is processed as the highest that is
 /// known (RFC 9110, 2.5): a copy says so, as long as the original, so that positions hold for
 /// both. It ends where the head has to. Another major version is 505; nonsense is malformed.
 fn known_version(bytes: &[u8], word: usize, end: usize) -> Result<Vec<u8>, HeadFault> {
-    let name = bytes.get(word..).and_then(|word| word.strip_prefix(b"HTTP/"));
+    let name = bytes
+        .get(word..)
+        .and_then(|word| word.strip_prefix(b"HTTP/"));
     match name.ok_or(MALFORMED_VERSION)? {
         [b'1', b'.', b'2'..=b'9', ..] => {
             let mut copy = bytes.get(..end).unwrap_or(bytes).to_vec();
@@ -302,9 +315,11 @@ fn known_version(bytes: &[u8], word: usize, end: usize) -> Result<Vec<u8>, HeadF
             }
             Ok(copy)
         }
-        [b'0' | b'2'..=b'9'] | [b'0' | b'2'..=b'9', b'.' | b'\r' | b' ', ..] => {
-            Err(HeadFault::Version)
-        }
+        [b'0'..=b'9'] | [b'0'..=b'9', b'\r', ..] => Err(HeadFault::Version),
+        [b'0'..=b'9', b'.'] | [b'0'..=b'9', b'.', b'0'..=b'9'] => Err(HeadFault::Version),
+        [b'0'..=b'9', b'.', b'0'..=b'9', b'\r', ..] => Err(HeadFault::Version),
+        // The status of a response follows.
+        [b'0'..=b'9', b'.', b'0'..=b'9', b' ', ..] if word == 0 => Err(HeadFault::Version),
         _ => Err(MALFORMED_VERSION),
     }
 }
@@ -323,7 +338,9 @@ fn empty_lines(bytes: &[u8]) -> Result<usize, HeadFault> {
     while bytes.get(at..at + 2) == Some(b"\r\n") {
         at += 2;
         if at > 2 * EMPTY_LINES_MAX {
-            return Err(HeadFault::Malformed("there are too many empty lines before the request"));
+            return Err(HeadFault::Malformed(
+                "there are too many empty lines before the request",
+            ));
         }
     }
     match bytes.get(at..) {
@@ -336,10 +353,14 @@ fn empty_lines(bytes: &[u8]) -> Result<usize, HeadFault> {
 
 /// The target of a request line that may not be complete yet.
 fn partial_target(text: &[u8]) -> &[u8] {
-    let line = memchr::memchr(b'\r', text).and_then(|end| text.get(..end)).unwrap_or(text);
+    let line = memchr::memchr(b'\r', text)
+        .and_then(|end| text.get(..end))
+        .unwrap_or(text);
     let after = memchr::memchr(b' ', line).and_then(|space| line.get(space + 1..));
     let after = after.unwrap_or_default();
-    memchr::memchr(b' ', after).and_then(|space| after.get(..space)).unwrap_or(after)
+    memchr::memchr(b' ', after)
+        .and_then(|space| after.get(..space))
+        .unwrap_or(after)
 }
 
 /// A head that is not complete: is it above a bound already, or malformed in a way that more

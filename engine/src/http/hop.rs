@@ -39,7 +39,10 @@ impl<'b> Hops<'b> {
     /// Those of this message.
     #[must_use]
     pub fn of(fields: Fields<'b>) -> Hops<'b> {
-        let mut hops = Hops { listed: [b""; CONNECTION_OPTIONS_MAX], len: 0 };
+        let mut hops = Hops {
+            listed: [b""; CONNECTION_OPTIONS_MAX],
+            len: 0,
+        };
         for (place, option) in hops.listed.iter_mut().zip(removing(fields)) {
             *place = option;
             hops.len += 1;
@@ -129,16 +132,43 @@ mod tests {
         let cases: &[(&str, &[&str])] = &[
             ("Host: a\r\nX-A: 1\r\n", &["Host", "X-A"]),
             ("Connection: x-a\r\nX-A: 1\r\nX-B: 1\r\n", &["X-B"]),
-            ("Connection: close, X-A\r\nConnection: ,,x-b\r\nX-A: 1\r\nX-B: 1\r\nx-a: 2\r\n", &[]),
-            ("Keep-Alive: 1\r\nTE: trailers\r\nTrailer: X\r\nUpgrade: x\r\n", &[]),
-            ("Proxy-Connection: close\r\nTransfer-Encoding: chunked\r\n", &[]),
+            (
+                "Connection: close, X-A\r\nConnection: ,,x-b\r\nX-A: 1\r\nX-B: 1\r\nx-a: 2\r\n",
+                &[],
+            ),
+            (
+                "Keep-Alive: 1\r\nTE: trailers\r\nTrailer: X\r\nUpgrade: x\r\n",
+                &[],
+            ),
+            (
+                "Proxy-Connection: close\r\nTransfer-Encoding: chunked\r\n",
+                &[],
+            ),
             ("Proxy-Authorization: a\r\n", &["Proxy-Authorization"]),
-            ("Connection: proxy-authorization\r\nProxy-Authorization: a\r\n", &[]),
-            ("Connection: host, cookie\r\nHost: a\r\nCookie: b\r\n", &["Host", "Cookie"]),
-            ("Connection: content-length\r\nContent-Length: 1\r\n", &["Content-Length"]),
-            ("Connection: x-forwarded-for\r\nX-Forwarded-For: 1\r\n", &["X-Forwarded-For"]),
-            ("Connection: cache-control\r\nCache-Control: private\r\n", &["Cache-Control"]),
-            ("Connection: set-cookie\r\nSet-Cookie: a\r\n", &["Set-Cookie"]),
+            (
+                "Connection: proxy-authorization\r\nProxy-Authorization: a\r\n",
+                &[],
+            ),
+            (
+                "Connection: host, cookie\r\nHost: a\r\nCookie: b\r\n",
+                &["Host", "Cookie"],
+            ),
+            (
+                "Connection: content-length\r\nContent-Length: 1\r\n",
+                &["Content-Length"],
+            ),
+            (
+                "Connection: x-forwarded-for\r\nX-Forwarded-For: 1\r\n",
+                &["X-Forwarded-For"],
+            ),
+            (
+                "Connection: cache-control\r\nCache-Control: private\r\n",
+                &["Cache-Control"],
+            ),
+            (
+                "Connection: set-cookie\r\nSet-Cookie: a\r\n",
+                &["Set-Cookie"],
+            ),
             ("Connection: \"x-a\"\r\nX-A: 1\r\n", &["X-A"]),
         ];
         for (fields, want) in cases {
@@ -148,10 +178,15 @@ mod tests {
 
     #[test]
     fn options_beyond_the_bound_are_ignored() {
-        let names: Vec<String> = (0..=CONNECTION_OPTIONS_MAX).map(|n| format!("x-{n}")).collect();
+        let names: Vec<String> = (0..=CONNECTION_OPTIONS_MAX)
+            .map(|n| format!("x-{n}"))
+            .collect();
         let lines: String = names.iter().map(|name| format!("{name}: 1\r\n")).collect();
         // The known ones do not count.
-        let fields = format!("Connection: close, keep-alive, host, {}\r\n{lines}", names.join(","));
+        let fields = format!(
+            "Connection: close, keep-alive, host, {}\r\n{lines}",
+            names.join(",")
+        );
         assert_eq!(passing(&fields), [format!("x-{CONNECTION_OPTIONS_MAX}")]);
     }
 }

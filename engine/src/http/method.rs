@@ -38,7 +38,10 @@ impl Method {
     /// Asks for nothing to be changed (RFC 9110, 9.2.1).
     #[must_use]
     pub fn is_safe(self) -> bool {
-        matches!(self, Method::Get | Method::Head | Method::Options | Method::Trace)
+        matches!(
+            self,
+            Method::Get | Method::Head | Method::Options | Method::Trace
+        )
     }
 
     /// Once or several times is the same (RFC 9110, 9.2.2).

@@ -18,7 +18,10 @@ pub enum Ranges {
 /// Reads a Range field for a representation of `len` bytes.
 #[must_use]
 pub fn parse(value: &[u8], len: u64) -> Ranges {
-    let Some(set) = value.get(..6).filter(|unit| unit.eq_ignore_ascii_case(b"bytes=")) else {
+    let Some(set) = value
+        .get(..6)
+        .filter(|unit| unit.eq_ignore_ascii_case(b"bytes="))
+    else {
         return Ranges::Ignore;
     };
     let mut found = Ranges::Unsatisfiable;
@@ -36,7 +39,11 @@ pub fn parse(value: &[u8], len: u64) -> Ranges {
             }
         }
     }
-    if count == 0 { Ranges::Ignore } else { found }
+    if count == 0 {
+        Ranges::Ignore
+    } else {
+        found
+    }
 }
 
 /// One range of the set: malformed, unsatisfiable, or first and last byte.
@@ -48,7 +55,11 @@ fn one(spec: &[u8], len: u64) -> Option<Option<(u64, u64)>> {
         return Some((suffix > 0 && len > 0).then(|| (len.saturating_sub(suffix), len - 1)));
     }
     let first = number(first)?;
-    let last = if last.is_empty() { u64::MAX } else { number(last)? };
+    let last = if last.is_empty() {
+        u64::MAX
+    } else {
+        number(last)?
+    };
     if last < first {
         return None;
     }

@@ -68,9 +68,10 @@ pub fn split(method: Method, target: &[u8]) -> Result<Target<'_>, TargetFault> {
     }
     match target {
         _ if method == Method::Connect => connect(target),
-        b"*" if method == Method::Options => {
-            Ok(Target { path: target, ..of_origin(Form::Asterisk, target) })
-        }
+        b"*" if method == Method::Options => Ok(Target {
+            path: target,
+            ..of_origin(Form::Asterisk, target)
+        }),
         [b'/', ..] => Ok(of_origin(Form::Origin, target)),
         _ => absolute(method, target),
     }
@@ -82,7 +83,14 @@ fn of_origin(form: Form, target: &[u8]) -> Target<'_> {
         Some(at) => (target.get(..at).unwrap_or_default(), target.get(at + 1..)),
         None => (target, None),
     };
-    Target { form, scheme: b"", authority: b"", path, query, path_and_query: target }
+    Target {
+        form,
+        scheme: b"",
+        authority: b"",
+        path,
+        query,
+        path_and_query: target,
+    }
 }
 
 /// CONNECT names a host and a port, both (RFC 9110, 9.3.6).
@@ -91,7 +99,10 @@ fn connect(target: &[u8]) -> Result<Target<'_>, TargetFault> {
     if named.name.is_empty() || named.port.is_none() {
         return Err(bad("CONNECT needs a host and a port"));
     }
-    Ok(Target { authority: target, ..of_origin(Form::Authority, b"") })
+    Ok(Target {
+        authority: target,
+        ..of_origin(Form::Authority, b"")
+    })
 }
 
 fn absolute(method: Method, target: &[u8]) -> Result<Target<'_>, TargetFault> {
@@ -103,7 +114,10 @@ fn absolute(method: Method, target: &[u8]) -> Result<Target<'_>, TargetFault> {
     if !scheme.first().is_some_and(u8::is_ascii_alphabetic) || !scheme.iter().all(named) {
         return Err(bad("the request target's scheme is malformed"));
     }
-    let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
+    let end = rest
+        .iter()
+        .position(|byte| matches!(byte, b'/' | b'?'))
+        .unwrap_or(rest.len());
     let (authority, path_and_query) = rest.split_at(end);
     let parts = of_origin(Form::Absolute, path_and_query);
     let path: &[u8] = match (parts.path, parts.query) {
@@ -111,7 +125,12 @@ fn absolute(method: Method, target: &[u8]) -> Result<Target<'_>, TargetFault> {
         (b"", _) => b"/",
         (path, _) => path,
     };
-    Ok(Target { scheme, authority, path, ..parts })
+    Ok(Target {
+        scheme,
+        authority,
+        path,
+        ..parts
+    })
 }
 
 /// The host a request is for.
@@ -142,7 +161,10 @@ pub fn host<'b>(request: &Request<'b>, target: &Target<'b>) -> Result<Host<'b>, 
         None => None,
     };
     if !matches!(target.form, Form::Absolute | Form::Authority) {
-        return Ok(field.unwrap_or(Host { name: b"", port: None }));
+        return Ok(field.unwrap_or(Host {
+            name: b"",
+            port: None,
+        }));
     }
     let named = authority(target.authority)?;
     if named.name.is_empty() {
@@ -170,14 +192,21 @@ fn agree(field: &Host<'_>, named: &Host<'_>, target: &Target<'_>) -> bool {
 /// Splits `host[:port]` (RFC 3986, 3.2), of which only what hosts are really named by is taken: a
 /// name of letters, digits, `-._~`, or an IP address. Userinfo has no place in a request (RFC
 /// 9110, 4.2.4), and escapes in names would be two spellings of one host.
-fn authority(value: &[u8]) -> Result<Host<'_>, TargetFault> {
+pub fn authority(value: &[u8]) -> Result<Host<'_>, TargetFault> {
     let malformed = bad("the host is malformed");
     if value.first() == Some(&b'[') {
         let end = memchr::memchr(b']', value).ok_or(malformed)?;
         let (name, rest) = value.split_at(end + 1);
-        let inside = value.get(1..end).and_then(|inside| core::str::from_utf8(inside).ok());
-        inside.and_then(|inside| inside.parse::<Ipv6Addr>().ok()).ok_or(malformed)?;
-        return Ok(Host { name, port: port(rest)? });
+        let inside = value
+            .get(1..end)
+            .and_then(|inside| core::str::from_utf8(inside).ok());
+        inside
+            .and_then(|inside| inside.parse::<Ipv6Addr>().ok())
+            .ok_or(malformed)?;
+        return Ok(Host {
+            name,
+            port: port(rest)?,
+        });
     }
     let end = memchr::memchr(b':', value).unwrap_or(value.len());
     let (name, rest) = value.split_at(end);
@@ -189,7 +218,10 @@ fn authority(value: &[u8]) -> Result<Host<'_>, TargetFault> {
         }
         before = *byte;
     }
-    Ok(Host { name: name.strip_suffix(b".").unwrap_or(name), port: port(rest)? })
+    Ok(Host {
+        name: name.strip_suffix(b".").unwrap_or(name),
+        port: port(rest)?,
+    })
 }
 
 static IN_NAMES: [bool; 256] = {
@@ -212,9 +244,13 @@ fn port(rest: &[u8]) -> Result<Option<u16>, TargetFault> {
         b":0" => Ok(Some(0)),
         [b':', digits @ ..] if digits.len() <= 5 && digits.first() != Some(&b'0') => {
             let value = digits.iter().try_fold(0_u32, |sum, byte| {
-                byte.is_ascii_digit().then(|| sum * 10 + u32::from(byte - b'0'))
+                byte.is_ascii_digit()
+                    .then(|| sum * 10 + u32::from(byte - b'0'))
             });
-            value.and_then(|value| u16::try_from(value).ok()).map(Some).ok_or(malformed)
+            value
+                .and_then(|value| u16::try_from(value).ok())
+                .map(Some)
+                .ok_or(malformed)
         }
         _ => Err(malformed),
     }
@@ -227,7 +263,9 @@ pub fn is_normal(path: &[u8]) -> bool {
     let hidden = |at: usize| at.checked_sub(1).and_then(|at| path.get(at)) == Some(&b'/');
     memchr::memchr(b'%', path).is_none()
         && (!memchr::memchr_iter(b'.', path).any(hidden)
-            || !path.split(|byte| *byte == b'/').any(|part| matches!(part, b"." | b"..")))
+            || !path
+                .split(|byte| *byte == b'/')
+                .any(|part| matches!(part, b"." | b"..")))
 }
 
 /// Appends a path in normal form, for keys and routes: escapes of unreserved characters decoded,
@@ -287,7 +325,11 @@ fn push_segment(segment: &[u8], out: &mut Vec<u8>) {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
             out.push(byte);
         } else {
-            out.extend([b'%', DIGITS[usize::from(high & 15)], DIGITS[usize::from(low & 15)]]);
+            out.extend([
+                b'%',
+                DIGITS[usize::from(high & 15)],
+                DIGITS[usize::from(low & 15)],
+            ]);
         }
         rest = escape.get(3..).unwrap_or_default();
     }

@@ -54,7 +54,10 @@ pub fn demo(listen: SocketAddr) -> u8 {
     }
     println!("\nTry, in another terminal:");
     for (line, shows) in TRY {
-        println!("  {}\n      {shows}", line.replace("LISTEN", &listening.to_string()));
+        println!(
+            "  {}\n      {shows}",
+            line.replace("LISTEN", &listening.to_string())
+        );
     }
     println!("\nCtrl-C ends it.");
     super::run::wait(signals);

@@ -37,6 +37,7 @@ type Boxed<T> = Pin<Box<dyn Future<Output = T>>>;
 /// Serves one connection to its end.
 ///
 /// An async block, not an async fn: that would hold its arguments twice, in every idle connection.
+#[allow(clippy::manual_async_fn)]
 pub fn converse(
     shard: Rc<Shard>,
     stream: Rc<Stream>,
@@ -132,7 +133,9 @@ fn begin(shard: &Rc<Shard>, stream: &Rc<Stream>, client: SocketAddr, buffer: Buf
             shard.give_head(head);
             let refusal = Refusal::malformed(fault.status(), fault.what());
             let (shard, stream) = (shard.clone(), stream.clone());
-            Begun::Slow(Box::pin(refuse_unread(shard, stream, client, buffer, refusal)))
+            Begun::Slow(Box::pin(refuse_unread(
+                shard, stream, client, buffer, refusal,
+            )))
         }
     }
 }
@@ -152,15 +155,31 @@ fn answer(
         Ok(intent) => intent,
         Err(refusal) => {
             let (shard, stream) = (shard.clone(), stream.clone());
-            return Begun::Slow(Box::pin(refuse(shard, stream, client, buffer, head, refusal)));
+            return Begun::Slow(Box::pin(refuse(
+                shard, stream, client, buffer, head, refusal,
+            )));
         }
     };
-    if let Some(Quick { gather, file, bytes, status }) = quick(shard, &request, &intent, now) {
+    if let Some(Quick {
+        gather,
+        file,
+        bytes,
+        status,
+    }) = quick(shard, &request, &intent, now)
+    {
         stream.deadline(When::Write, shard.setting.limits().send, now);
         let in_file = if file.is_some() { bytes } else { 0 };
         let sending = gather.bytes() as u64 + in_file;
         let keep = intent.keep;
-        let rest = HitRest { buffer, head, sending, bytes, began_us, status, keep };
+        let rest = HitRest {
+            buffer,
+            head,
+            sending,
+            bytes,
+            began_us,
+            status,
+            keep,
+        };
         let hit = Hit { gather, rest };
         return match file {
             None => Begun::Hit(hit),
@@ -172,7 +191,15 @@ fn answer(
     }
     stream.no_deadline();
     let (shard, stream) = (shard.clone(), stream.clone());
-    let visit = Visit { shard, stream, client, buffer, head, intent, began_us };
+    let visit = Visit {
+        shard,
+        stream,
+        client,
+        buffer,
+        head,
+        intent,
+        began_us,
+    };
     Begun::Slow(Box::pin(exchange(visit)))
 }
 
@@ -184,7 +211,9 @@ async fn send_file(
     hit: Hit,
     file: Arc<BodyFile>,
 ) -> Turn {
-    let (result, gather) = stream.send_file(hit.gather, file.file(), 0..hit.rest.bytes).await;
+    let (result, gather) = stream
+        .send_file(hit.gather, file.file(), 0..hit.rest.bytes)
+        .await;
     finish_hit(&shard, client, hit.rest, result.is_ok(), gather)
 }
 
@@ -207,7 +236,15 @@ fn finish_hit(
     whole: bool,
     gather: Box<Gather<Keep>>,
 ) -> Turn {
-    let HitRest { mut buffer, head, sending, bytes, began_us, status, keep } = hit;
+    let HitRest {
+        mut buffer,
+        head,
+        sending,
+        bytes,
+        began_us,
+        status,
+        keep,
+    } = hit;
     let sent = sending - gather.bytes() as u64;
     shard.give_gather(gather);
     let total_us = rt::now_us().saturating_sub(began_us);
@@ -217,7 +254,16 @@ fn finish_hit(
     counters.hit_bytes.add(bytes.min(sent));
     if shard.lines.borrow().is_on() {
         let request = head.view(buffer.unread());
-        record::line(shard, client, Some(&request), status, bytes, Outcome::Hit, total_us, None);
+        record::line(
+            shard,
+            client,
+            Some(&request),
+            status,
+            bytes,
+            Outcome::Hit,
+            total_us,
+            None,
+        );
     }
     buffer.consume(head.len());
     shard.give_head(head);
@@ -299,7 +345,16 @@ async fn refuse_unread(
     let total_us = rt::now_us().saturating_sub(began_us);
     shard.counters.request(outcome, total_us);
     if shard.lines.borrow().is_on() {
-        record::line(&shard, client, None, refusal.status, 0, outcome, total_us, None);
+        record::line(
+            &shard,
+            client,
+            None,
+            refusal.status,
+            0,
+            outcome,
+            total_us,
+            None,
+        );
     }
     Turn::Linger(buffer)
 }
@@ -324,7 +379,16 @@ async fn refuse(
     shard.counters.request(outcome, total_us);
     if shard.lines.borrow().is_on() {
         let request = head.view(buffer.unread());
-        record::line(&shard, client, Some(&request), refusal.status, 0, outcome, total_us, None);
+        record::line(
+            &shard,
+            client,
+            Some(&request),
+            refusal.status,
+            0,
+            outcome,
+            total_us,
+            None,
+        );
     }
     buffer.consume(head.len());
     shard.give_head(head);

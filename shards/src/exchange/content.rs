@@ -46,7 +46,15 @@ pub async fn receive(
     mut buffer: Buffer,
     content: &Content,
 ) -> Received {
-    let mut intake = Intake { shard, flight, stream, content, filling: None, taken: 0, next: CHUNK_BYTES_FIRST };
+    let mut intake = Intake {
+        shard,
+        flight,
+        stream,
+        content,
+        filling: None,
+        taken: 0,
+        next: CHUNK_BYTES_FIRST,
+    };
     let result = match content.length {
         Length::None => Ok(Arc::from(&b""[..])),
         Length::Exact(bytes) => intake.exact(&mut buffer, bytes).await,
@@ -71,8 +79,12 @@ type Trailers = Result<Arc<[u8]>, Fault>;
 impl Intake<'_> {
     async fn exact(&mut self, buffer: &mut Buffer, bytes: u64) -> Trailers {
         let mut left = bytes;
-        let here = buffer.unread().len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        self.copy(buffer.unread().get(..here).unwrap_or_default(), Some(left)).await?;
+        let here = buffer
+            .unread()
+            .len()
+            .min(usize::try_from(left).unwrap_or(usize::MAX));
+        self.copy(buffer.unread().get(..here).unwrap_or_default(), Some(left))
+            .await?;
         buffer.consume(here);
         left -= here as u64;
         while left > 0 {
@@ -97,7 +109,9 @@ impl Intake<'_> {
         loop {
             while !buffer.is_empty() {
                 let input = buffer.unread();
-                let step = decoder.step(input).map_err(|fault| Fault::origin(502, fault.what()))?;
+                let step = decoder
+                    .step(input)
+                    .map_err(|fault| Fault::origin(502, fault.what()))?;
                 let part = input.get(step.content.clone()).unwrap_or_default();
                 self.copy(part, None).await?;
                 let (consumed, done) = (step.consumed, step.done);
@@ -117,7 +131,8 @@ impl Intake<'_> {
                 let capacity = buffer.capacity();
                 buffer.make_room(capacity);
             }
-            self.stream.deadline(When::Write, self.content.patience, rt::now());
+            self.stream
+                .deadline(When::Write, self.content.patience, rt::now());
             let (result, back) = self.stream.read(std::mem::take(buffer)).await;
             *buffer = back;
             match result {
@@ -131,7 +146,8 @@ impl Intake<'_> {
     async fn read(&mut self, left: Option<u64>) -> Result<usize, Fault> {
         self.pace().await?;
         let filling = self.room(left).await?;
-        self.stream.deadline(When::Write, self.content.patience, rt::now());
+        self.stream
+            .deadline(When::Write, self.content.patience, rt::now());
         let (result, filling) = self.stream.read(filling).await;
         self.filling = Some(filling);
         match result {
@@ -149,7 +165,9 @@ impl Intake<'_> {
         match (self.stream.expired(), at_end) {
             (true, _) => Fault::origin(504, "the origin fell silent within the content"),
             (false, true) => Fault::origin(502, "the origin closed within the content"),
-            (false, false) => Fault::origin(502, "the origin's connection broke within the content"),
+            (false, false) => {
+                Fault::origin(502, "the origin's connection broke within the content")
+            }
         }
     }
 
@@ -207,7 +225,9 @@ impl Intake<'_> {
             None => {}
         }
         let capacity = match left {
-            Some(left) => usize::try_from(left).unwrap_or(usize::MAX).min(CHUNK_BYTES_MAX),
+            Some(left) => usize::try_from(left)
+                .unwrap_or(usize::MAX)
+                .min(CHUNK_BYTES_MAX),
             None => self.next,
         };
         self.next = (self.next * 2).min(CHUNK_BYTES_MAX);

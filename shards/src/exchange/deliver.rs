@@ -14,9 +14,11 @@ use crate::store::object::BodyFile;
 use crate::store::{End, FlightHead, Object, Piece};
 use ringside_engine::cache::{self, Verdict};
 use ringside_engine::fault::Fault;
-use ringside_engine::http::{chunk_line, encode, range, Method, Name, Ranges, ResponseHead, Version};
-use ringside_engine::outcome::{Outcome, Reason};
 use ringside_engine::http::date;
+use ringside_engine::http::{
+    chunk_line, encode, range, Method, Name, Ranges, ResponseHead, Version,
+};
+use ringside_engine::outcome::{Outcome, Reason};
 use std::sync::Arc;
 
 /// What was sent, for the record and for what becomes of the connection.
@@ -89,7 +91,9 @@ fn keeps(visit: &Visit) -> bool {
 
 /// Sends an object: the whole, a part, or the news that the client has it already.
 pub async fn object(visit: &Visit, keep: Keep, outcome: Outcome) -> Delivered {
-    let Some(object) = handle(&keep) else { return Delivered::gone() };
+    let Some(object) = handle(&keep) else {
+        return Delivered::gone();
+    };
     let request = visit.request();
     let now = rt::now();
     let connection = connection(request.version, keeps(visit));
@@ -155,7 +159,9 @@ pub async fn object(visit: &Visit, keep: Keep, outcome: Outcome) -> Delivered {
 pub async fn quick(visit: &Visit, quick: super::look::Quick) -> Delivered {
     let sending = quick.gather.bytes() as u64 + quick.bytes;
     let gone = match quick.file {
-        Some(file) => write_file(visit, quick.gather, &file, 0..quick.bytes).await.is_err(),
+        Some(file) => write_file(visit, quick.gather, &file, 0..quick.bytes)
+            .await
+            .is_err(),
         None => write(visit, quick.gather).await.is_err(),
     };
     let bytes = if gone { 0 } else { quick.bytes.min(sending) };
@@ -179,7 +185,9 @@ enum Part {
 /// Which part of a stored 200 a request asks for (RFC 9110, 14.2 and 13.1.5).
 fn part(visit: &Visit, response: &ringside_engine::http::Response<'_>, object: &Object) -> Part {
     let request = visit.request();
-    let Some(value) = request.fields.get(Name::Range) else { return Part::Whole };
+    let Some(value) = request.fields.get(Name::Range) else {
+        return Part::Whole;
+    };
     let applies = request.method == Method::Get
         && response.status == 200
         && request.fields.count(Name::Range) == 1
@@ -198,7 +206,9 @@ fn if_range_holds(
     request: &ringside_engine::http::Request<'_>,
     response: &ringside_engine::http::Response<'_>,
 ) -> bool {
-    let Some(wanted) = request.fields.get(Name::IfRange) else { return true };
+    let Some(wanted) = request.fields.get(Name::IfRange) else {
+        return true;
+    };
     // Strong comparison only: a weak tag never matches (RFC 9110, 13.1.5).
     let strong = wanted.starts_with(b"\"");
     if strong {
@@ -214,7 +224,11 @@ fn push_partial_head(
     whole: u64,
 ) {
     out.extend_from_slice(b"HTTP/1.1 206 Partial Content\r\n");
-    for field in response.fields.iter().filter(|field| field.id != Name::ContentLength) {
+    for field in response
+        .fields
+        .iter()
+        .filter(|field| field.id != Name::ContentLength)
+    {
         push_field(out, field.name, field.value);
     }
     out.extend_from_slice(b"Content-Range: bytes ");
@@ -258,11 +272,16 @@ async fn send_span(
         Keep::Piece(_) | Keep::Fixed(_) => Keep::Fixed(b""),
     };
     if let Some(file) = object.file() {
-        return write_file(visit, gather, file, span).await.map_err(|_| left);
+        return write_file(visit, gather, file, span)
+            .await
+            .map_err(|_| left);
     }
     if object.pieces().is_empty() {
         let small = object.small_body_range();
-        let (from, to) = (small.start + span.start as usize, small.start + span.end as usize);
+        let (from, to) = (
+            small.start + span.start as usize,
+            small.start + span.end as usize,
+        );
         gather.push(again, from..to);
         return write(visit, gather).await.map_err(|_| left);
     }
@@ -280,7 +299,10 @@ async fn send_span(
             write(visit, full).await.map_err(|_| left)?;
             left -= bytes.min(left);
         }
-        gather.push(Keep::Piece(piece.clone()), (first - from) as usize..(last - from) as usize);
+        gather.push(
+            Keep::Piece(piece.clone()),
+            (first - from) as usize..(last - from) as usize,
+        );
     }
     write(visit, gather).await.map_err(|_| left)
 }
@@ -288,10 +310,16 @@ async fn send_span(
 /// Writes a gather within the time a client may take, and gives it back.
 async fn write(visit: &Visit, gather: Box<rt::Gather<Keep>>) -> std::io::Result<()> {
     let bytes = gather.bytes() as u64;
-    visit.stream.deadline(When::Write, visit.shard.setting.limits().send, rt::now());
+    visit
+        .stream
+        .deadline(When::Write, visit.shard.setting.limits().send, rt::now());
     let (result, gather) = gather.write_to(&visit.stream).await;
     visit.stream.no_deadline();
-    visit.shard.counters.sent_bytes.add(bytes - gather.bytes() as u64);
+    visit
+        .shard
+        .counters
+        .sent_bytes
+        .add(bytes - gather.bytes() as u64);
     visit.shard.give_gather(gather);
     result
 }
@@ -304,7 +332,9 @@ async fn write_file(
     span: std::ops::Range<u64>,
 ) -> std::io::Result<()> {
     let bytes = gather.bytes() as u64 + (span.end - span.start);
-    visit.stream.deadline(When::Write, visit.shard.setting.limits().send, rt::now());
+    visit
+        .stream
+        .deadline(When::Write, visit.shard.setting.limits().send, rt::now());
     let (result, gather) = visit.stream.send_file(gather, file.file(), span).await;
     visit.stream.no_deadline();
     if result.is_ok() {
@@ -374,7 +404,15 @@ pub async fn fault(visit: &Visit, fault: &Fault, reason: Reason) -> Delivered {
     let last = connection(request.version, keep);
     let mut bytes = 0;
     let sent = write_text(visit, |out| {
-        bytes = push_error(out, &visit.shard.setting, visit.shard.wall(), fault.status, fault.what, last, head_only);
+        bytes = push_error(
+            out,
+            &visit.shard.setting,
+            visit.shard.wall(),
+            fault.status,
+            fault.what,
+            last,
+            head_only,
+        );
     })
     .await;
     Delivered {
@@ -451,7 +489,10 @@ pub async fn flight(
         return self::fault(visit, &fault, Reason::BadRequest).await;
     }
     let not_modified = verdict == Verdict::NotModified;
-    let framing = match (not_modified || !head.has_content || request.method == Method::Head, head.length) {
+    let framing = match (
+        not_modified || !head.has_content || request.method == Method::Head,
+        head.length,
+    ) {
         (true, _) => Framing::Nothing,
         (false, Some(bytes)) => Framing::Length(bytes),
         (false, None) if request.version == Version::Http11 => Framing::Chunks,
@@ -467,7 +508,15 @@ pub async fn flight(
         }
         _ => out.extend_from_slice(&head.head),
     }
-    push_arriving_fields(out, visit, &head, framing, not_modified, outcome, delivered.keep);
+    push_arriving_fields(
+        out,
+        visit,
+        &head,
+        framing,
+        not_modified,
+        outcome,
+        delivered.keep,
+    );
     if framing == Framing::Nothing {
         gather.push_scratch();
         delivered.gone = write(visit, gather).await.is_err();
@@ -557,8 +606,7 @@ async fn stream_content(
                 // The end, when it is known already, goes out with the last piece.
                 let next = source.look();
                 *bytes += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
-                let last =
-                    matches!(&next, Some(News::End(End::Complete(more))) if more.is_empty());
+                let last = matches!(&next, Some(News::End(End::Complete(more))) if more.is_empty());
                 push_pieces(&mut gather, pieces, framing, last);
                 if write(visit, gather).await.is_err() {
                     return Streamed::Gone;
@@ -592,12 +640,7 @@ async fn stream_content(
     }
 }
 
-fn push_pieces(
-    gather: &mut rt::Gather<Keep>,
-    pieces: Vec<Piece>,
-    framing: Framing,
-    last: bool,
-) {
+fn push_pieces(gather: &mut rt::Gather<Keep>, pieces: Vec<Piece>, framing: Framing, last: bool) {
     let chunked = framing == Framing::Chunks;
     if chunked {
         let total: usize = pieces.iter().map(|piece| piece.len()).sum();

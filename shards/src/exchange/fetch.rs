@@ -48,7 +48,12 @@ impl Tunnel {
 }
 
 /// A fetch that others may join, for this home's key. `stale` is to be validated.
-pub fn shared(shard: &Rc<Shard>, flight: Rc<Flight>, asked: Box<Asked>, stale: Option<Arc<Object>>) {
+pub fn shared(
+    shard: &Rc<Shard>,
+    flight: Rc<Flight>,
+    asked: Box<Asked>,
+    stale: Option<Arc<Object>>,
+) {
     start(Fetch {
         shard: shard.clone(),
         flight,
@@ -119,7 +124,11 @@ fn start(fetch: Fetch) {
         },
         move || {
             after.counters.panics.add(1);
-            fail(&after, &flight, Fault::machine(500, "the fetch ended by a fault of ours"));
+            fail(
+                &after,
+                &flight,
+                Fault::machine(500, "the fetch ended by a fault of ours"),
+            );
             finish(&after, &flight);
         },
     );
@@ -193,7 +202,10 @@ async fn obtain(fetch: &mut Fetch, route: &RouteFacts) -> Result<Arrived, Fault>
             Ok(arrived) => return Ok(arrived),
             Err((fault, sent)) => {
                 let method = fetch.asked.request().method;
-                let begun = fetch.upload.as_ref().is_some_and(|upload| upload.has_started());
+                let begun = fetch
+                    .upload
+                    .as_ref()
+                    .is_some_and(|upload| upload.has_started());
                 // A kept connection that the origin closed costs no try of its own.
                 let allowed = if reused { retries.max(1) } else { retries };
                 if begun || !may_retry(method, sent, attempt, allowed) {
@@ -218,10 +230,17 @@ async fn converse(
     let requested = rt::now();
     let text = compose(fetch, route);
     stream.deadline(When::Write, pool.first_byte_timeout(), requested);
-    let sent_before = if connection.reused { Sent::HeadOnReusedConnection } else { Sent::Head };
+    let sent_before = if connection.reused {
+        Sent::HeadOnReusedConnection
+    } else {
+        Sent::Head
+    };
     let (result, _) = stream.write_all(text).await;
     if result.is_err() {
-        return Err((Fault::origin(502, "the origin closed while it was asked"), sent_before));
+        return Err((
+            Fault::origin(502, "the origin closed while it was asked"),
+            sent_before,
+        ));
     }
     if let Some(upload) = &fetch.upload {
         let patience = shard.setting.limits().body;
@@ -229,9 +248,10 @@ async fn converse(
     }
     let mut arrived = Arrived {
         connection,
-        buffer: shard
-            .take_buffer()
-            .ok_or((Fault::machine(503, "no memory to read the response"), Sent::ResponseBegun))?,
+        buffer: shard.take_buffer().ok_or((
+            Fault::machine(503, "no memory to read the response"),
+            Sent::ResponseBegun,
+        ))?,
         head: ResponseHead::default(),
         requested,
         received: requested,
@@ -260,16 +280,25 @@ fn compose(fetch: &Fetch, route: &RouteFacts) -> Vec<u8> {
         }
     }
     let server = pool.origin().servers.first();
-    let own_host = server.map(|server| server.host.as_bytes()).unwrap_or_default();
+    let own_host = server
+        .map(|server| server.host.as_bytes())
+        .unwrap_or_default();
     let shared = fetch.pass.is_none();
     let forward = Forward {
         via_name: proxy.via.then_some(proxy.name.as_str()),
         forwarded: proxy.forwarded,
         client_ip: asked.client,
         scheme: "http",
-        host: if asked.host().is_empty() { own_host } else { asked.host() },
+        host: if asked.host().is_empty() {
+            own_host
+        } else {
+            asked.host()
+        },
         close: !pool.origin().keep_alive,
-        length: fetch.upload.as_ref().map_or(Length::None, |upload| upload.length()),
+        length: fetch
+            .upload
+            .as_ref()
+            .map_or(Length::None, |upload| upload.length()),
         extra: &conditions,
         drop_conditionals: shared,
         drop_range: shared,
@@ -306,7 +335,11 @@ async fn read_final_head(
             }
             100..=199 => {
                 let mut head = Vec::new();
-                let options = Answer { via_name: None, drop_age: false, now: None };
+                let options = Answer {
+                    via_name: None,
+                    drop_age: false,
+                    now: None,
+                };
                 encode::response_head(&mut head, &response, &options);
                 head.extend_from_slice(b"\r\n");
                 fetch.flight.interim(head.into());
@@ -316,7 +349,10 @@ async fn read_final_head(
             _ => return Ok(()),
         }
     }
-    Err((Fault::origin(502, "the origin sent too many interim responses"), Sent::ResponseBegun))
+    Err((
+        Fault::origin(502, "the origin sent too many interim responses"),
+        Sent::ResponseBegun,
+    ))
 }
 
 async fn read_head(
@@ -359,7 +395,12 @@ async fn read_head(
                 let fault = Fault::origin(504, "the origin did not answer in time");
                 return Err((fault, Sent::ResponseBegun));
             }
-            _ => return Err((Fault::origin(502, "the origin closed without an answer"), begun)),
+            _ => {
+                return Err((
+                    Fault::origin(502, "the origin closed without an answer"),
+                    begun,
+                ))
+            }
         }
     }
 }
@@ -369,7 +410,9 @@ fn validated(fetch: &Fetch, route: &RouteFacts, stale: &Arc<Object>, arrived: &A
     let shard = &fetch.shard;
     let (request, news) = (fetch.asked.request(), arrived.view());
     let mut old_head = ResponseHead::default();
-    let Some(old) = parse_stored(stale.head(), &mut old_head) else { return false };
+    let Some(old) = parse_stored(stale.head(), &mut old_head) else {
+        return false;
+    };
     if !cache::selects(&old, &news) {
         return false;
     }
@@ -380,7 +423,9 @@ fn validated(fetch: &Fetch, route: &RouteFacts, stale: &Arc<Object>, arrived: &A
         encode::push_field(&mut head, b"Date", date::format(shard.wall(), &mut [0; 29]));
     }
     let mut new_head = ResponseHead::default();
-    let Some(fresh) = parse_stored(&head, &mut new_head) else { return false };
+    let Some(fresh) = parse_stored(&head, &mut new_head) else {
+        return false;
+    };
     let times = Times {
         requested: arrived.requested,
         received: arrived.received,
@@ -388,9 +433,11 @@ fn validated(fetch: &Fetch, route: &RouteFacts, stale: &Arc<Object>, arrived: &A
     };
     let facts = Facts::validated(&request, &fresh, &news, &route.policy, &times);
     let (names, variant) = variant_of(shard, &fresh, &request);
-    let may_store = fetch.flight.may_store()
-        && cache::storable(&request, &fresh, &route.policy).is_ok();
-    let object = stale.freshened(&head, &names, variant, facts).unwrap_or_else(|| stale.clone());
+    let may_store =
+        fetch.flight.may_store() && cache::storable(&request, &fresh, &route.policy).is_ok();
+    let object = stale
+        .freshened(&head, &names, variant, facts)
+        .unwrap_or_else(|| stale.clone());
     home::unlist(shard, &fetch.flight);
     if may_store {
         if !Arc::ptr_eq(&object, stale) {
@@ -423,7 +470,10 @@ fn variant_of(
 /// A 101: what follows belongs to the visit, which takes the connection from the tunnel.
 fn hand_over(fetch: &Fetch, mut arrived: Arrived) -> Result<(), Fault> {
     let Some(tunnel) = &fetch.tunnel else {
-        return Err(Fault::origin(502, "the origin switched protocols without being asked"));
+        return Err(Fault::origin(
+            502,
+            "the origin switched protocols without being asked",
+        ));
     };
     let response = arrived.view();
     let mut head = Vec::new();
@@ -435,8 +485,16 @@ fn hand_over(fetch: &Fetch, mut arrived: Arrived) -> Result<(), Fault> {
         head.extend_from_slice(field.value);
         head.extend_from_slice(b"\r\n");
     }
-    let times = Times { requested: arrived.requested, received: arrived.received, wall: fetch.shard.wall() };
-    let policy = &fetch.shard.setting.route(fetch.asked.route).map(|route| &route.policy);
+    let times = Times {
+        requested: arrived.requested,
+        received: arrived.received,
+        wall: fetch.shard.wall(),
+    };
+    let policy = &fetch
+        .shard
+        .setting
+        .route(fetch.asked.route)
+        .map(|route| &route.policy);
     let facts = match policy {
         Some(policy) => Facts::of(&fetch.asked.request(), &response, policy, &times),
         None => Facts::default(),
@@ -457,7 +515,9 @@ fn hand_over(fetch: &Fetch, mut arrived: Arrived) -> Result<(), Fault> {
     arrived.buffer.consume(len);
     arrived.connection.stream.no_deadline();
     *tunnel.0.borrow_mut() = Some((arrived.connection, arrived.buffer));
-    fetch.flight.open(Opening::Head(Arc::new(flight_head)), true);
+    fetch
+        .flight
+        .open(Opening::Head(Arc::new(flight_head)), true);
     fetch.flight.end(End::Complete(Arc::from(&b""[..])));
     Ok(())
 }
@@ -490,11 +550,18 @@ async fn respond(fetch: Fetch, route: &RouteFacts, mut arrived: Arrived) -> Resu
         now: Some(shard.wall()),
     };
     encode::response_head(&mut head, &response, &options);
-    let stated = response.fields.get(Name::ContentLength).and_then(parse_length);
+    let stated = response
+        .fields
+        .get(Name::ContentLength)
+        .and_then(parse_length);
     let flight_head = Arc::new(FlightHead {
         status: response.status,
         // An answer to HEAD, or a 304, states the length of what it does not carry.
-        length: if length == Length::None { stated } else { content_bytes },
+        length: if length == Length::None {
+            stated
+        } else {
+            content_bytes
+        },
         has_content: length != Length::None,
         facts,
         aged: response.fields.has(Name::Age),
@@ -504,8 +571,8 @@ async fn respond(fetch: Fetch, route: &RouteFacts, mut arrived: Arrived) -> Resu
         at_us: rt::now_us(),
         head,
     });
-    let keeps = framing::keeps_alive(response.version, response.fields)
-        && length != Length::UntilClose;
+    let keeps =
+        framing::keeps_alive(response.version, response.fields) && length != Length::UntilClose;
     let head_bytes = arrived.head.len();
     arrived.buffer.consume(head_bytes);
     // Whoever sees that the change succeeded must not be served what it outdated.
@@ -566,7 +633,12 @@ fn decide(
             shard.unmark(fetch.asked.key);
             let home = shard.home(fetch.asked.key);
             if home != shard.id {
-                shard.send(home, Letter::Unmark { key: fetch.asked.key });
+                shard.send(
+                    home,
+                    Letter::Unmark {
+                        key: fetch.asked.key,
+                    },
+                );
             }
         }
         return Err(NotStored::Method);
@@ -610,7 +682,12 @@ fn outdated(fetch: &Fetch, response: &Response<'_>) -> Vec<Key> {
             Some(at) => (&target[..at], Some(&target[at + 1..])),
             None => (target, None),
         };
-        keys.extend(super::intent::key_of(&fetch.shard.setting, host, path, query));
+        keys.extend(super::intent::key_of(
+            &fetch.shard.setting,
+            host,
+            path,
+            query,
+        ));
     }
     keys
 }
@@ -649,7 +726,11 @@ fn store(fetch: &Fetch, head: &FlightHead) {
 /// connection, as much as memory allows, so that it is free at once.
 fn window(shard: &Shard, route: &RouteFacts) -> usize {
     let keeps = shard.pools[route.origin].origin().keep_alive;
-    if keeps { limits::WINDOW_BYTES } else { shard.budget().limit() / limits::OBJECT_SHARE }
+    if keeps {
+        limits::WINDOW_BYTES
+    } else {
+        shard.budget().limit() / limits::OBJECT_SHARE
+    }
 }
 
 fn parse_length(value: &[u8]) -> Option<u64> {

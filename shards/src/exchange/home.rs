@@ -27,10 +27,16 @@ pub enum Considered {
 /// if need be), or the advice to go alone. `guest` names a reader on a sibling.
 pub fn consider(shard: &Rc<Shard>, asked: Box<Asked>, guest: Option<Guest>) -> Considered {
     let now = rt::now();
-    let Some(route) = shard.setting.route(asked.route) else { return Considered::Go(Reason::NoSite) };
+    let Some(route) = shard.setting.route(asked.route) else {
+        return Considered::Go(Reason::NoSite);
+    };
     let (key, seed) = (asked.key, shard.setting.seed);
     let request = asked.request();
-    let stored = shard.memory.borrow().find(key, seed, request.fields).cloned();
+    let stored = shard
+        .memory
+        .borrow()
+        .find(key, seed, request.fields)
+        .cloned();
     let mut reason = Reason::NotStored;
     let mut stale = None;
     if let Some(object) = stored {
@@ -71,7 +77,12 @@ pub fn consider(shard: &Rc<Shard>, asked: Box<Asked>, guest: Option<Guest>) -> C
         // Whoever comes later is better served by the newer fetch.
         shard.flights.borrow_mut().remove(&key);
     }
-    shard.flights.borrow_mut().entry(key).or_default().push(flight.clone());
+    shard
+        .flights
+        .borrow_mut()
+        .entry(key)
+        .or_default()
+        .push(flight.clone());
     fetch::shared(shard, flight.clone(), asked, stale);
     Considered::Joined(flight, id, Outcome::Miss(reason))
 }
@@ -122,7 +133,10 @@ pub async fn purge_anywhere(shard: &Rc<Shard>, key: Key) -> usize {
         return purge(shard, key);
     }
     let ticket = shard.ticket();
-    match shard.demand(home, ticket, Letter::Purge { ticket, key }).await {
+    match shard
+        .demand(home, ticket, Letter::Purge { ticket, key })
+        .await
+    {
         Some(Told::Purged(count)) => count,
         _ => 0,
     }
@@ -130,8 +144,13 @@ pub async fn purge_anywhere(shard: &Rc<Shard>, key: Key) -> usize {
 
 /// Answers a sibling's question.
 pub fn answer(shard: &Rc<Shard>, from: usize, ticket: u64, asked: Box<Asked>) {
-    let Ok(sibling) = u16::try_from(from) else { return };
-    let guest = Guest { shard: sibling, ticket };
+    let Ok(sibling) = u16::try_from(from) else {
+        return;
+    };
+    let guest = Guest {
+        shard: sibling,
+        ticket,
+    };
     let told = match consider(shard, asked, Some(guest)) {
         Considered::Object(object) => {
             object.held_by(from);
@@ -155,7 +174,10 @@ pub fn answer(shard: &Rc<Shard>, from: usize, ticket: u64, asked: Box<Asked>) {
 fn feed_due(shard: &Shard, flight: &Flight) {
     for (id, guest) in flight.take_due() {
         if let Some(news) = flight.feed(id) {
-            let letter = Letter::Told { ticket: guest.ticket, told: Told::News(news) };
+            let letter = Letter::Told {
+                ticket: guest.ticket,
+                told: Told::News(news),
+            };
             shard.send(guest.shard as usize, letter);
         }
     }
@@ -163,22 +185,48 @@ fn feed_due(shard: &Shard, flight: &Flight) {
 
 /// A guest asks for news.
 pub fn pull(shard: &Shard, from: usize, ticket: u64) {
-    let Ok(sibling) = u16::try_from(from) else { return };
-    let held = shard.guests.borrow().get(&Guest { shard: sibling, ticket }).cloned();
+    let Ok(sibling) = u16::try_from(from) else {
+        return;
+    };
+    let held = shard
+        .guests
+        .borrow()
+        .get(&Guest {
+            shard: sibling,
+            ticket,
+        })
+        .cloned();
     match held {
         Some((flight, id)) => {
             if let Some(news) = flight.feed(id) {
-                shard.send(from, Letter::Told { ticket, told: Told::News(news) });
+                shard.send(
+                    from,
+                    Letter::Told {
+                        ticket,
+                        told: Told::News(news),
+                    },
+                );
             }
         }
-        None => shard.send(from, Letter::Told { ticket, told: Told::Go(Reason::Busy) }),
+        None => shard.send(
+            from,
+            Letter::Told {
+                ticket,
+                told: Told::Go(Reason::Busy),
+            },
+        ),
     }
 }
 
 /// A guest is gone.
 pub fn leave(shard: &Shard, from: usize, ticket: u64) {
-    let Ok(sibling) = u16::try_from(from) else { return };
-    let held = shard.guests.borrow_mut().remove(&Guest { shard: sibling, ticket });
+    let Ok(sibling) = u16::try_from(from) else {
+        return;
+    };
+    let held = shard.guests.borrow_mut().remove(&Guest {
+        shard: sibling,
+        ticket,
+    });
     if let Some((flight, id)) = held {
         flight.leave(id);
     }

@@ -112,7 +112,9 @@ fn stored_here(shard: &Shard, request: &Request<'_>, intent: &Intent) -> Option<
         memory.find(intent.key, seed, request.fields).map(own)
     } else {
         let replicas = shard.replicas.borrow();
-        replicas.find(intent.key, seed, request.fields).map(|held| Keep::Replica(held.clone()))
+        replicas
+            .find(intent.key, seed, request.fields)
+            .map(|held| Keep::Replica(held.clone()))
     }
 }
 
@@ -144,7 +146,12 @@ fn compose(
     let status = object.facts.status;
     if request.method == Method::Head {
         gather.push_scratch();
-        return Some(Quick { gather, file: None, bytes: 0, status });
+        return Some(Quick {
+            gather,
+            file: None,
+            bytes: 0,
+            status,
+        });
     }
     let bytes = object.body_bytes();
     let object_file = object.file().cloned();
@@ -163,7 +170,12 @@ fn compose(
     if !copied {
         gather.push(keep, small);
     }
-    Some(Quick { gather, file: object_file, bytes, status })
+    Some(Quick {
+        gather,
+        file: object_file,
+        bytes,
+        status,
+    })
 }
 
 /// Looks until there is an answer: own store, replica, home, flight. `asked` is what a first
@@ -246,7 +258,16 @@ async fn ask(visit: &Visit) -> Asking {
     }
     let ticket = shard.ticket();
     let source = Source::there(shard.clone(), at, ticket);
-    let told = shard.demand(at, ticket, Letter::Ask { ticket, asked: visit.asked() }).await;
+    let told = shard
+        .demand(
+            at,
+            ticket,
+            Letter::Ask {
+                ticket,
+                asked: visit.asked(),
+            },
+        )
+        .await;
     match told {
         Some(Told::Object(object)) => {
             source.settled();
@@ -297,7 +318,17 @@ pub async fn stored_anywhere(visit: &Visit) -> Option<(Keep, Outcome)> {
     }
     // The request says only-if-cached itself, so the home starts no flight for it.
     let ticket = shard.ticket();
-    match shard.demand(at, ticket, Letter::Ask { ticket, asked: visit.asked() }).await {
+    match shard
+        .demand(
+            at,
+            ticket,
+            Letter::Ask {
+                ticket,
+                asked: visit.asked(),
+            },
+        )
+        .await
+    {
         Some(Told::Object(object)) => Some((keep_replica(shard, object), Outcome::Hit)),
         _ => None,
     }
@@ -323,7 +354,9 @@ pub async fn wait_for_opening(visit: &Visit, mut source: Source, outcome: Outcom
                 return Found::Object(Keep::Object(object), Outcome::Revalidated(reason));
             }
             News::Opening(Opening::Go(reason)) => return Found::Go(reason),
-            News::Opening(Opening::Failed(fault)) => return Found::Failed(fault, reason_of(&fault)),
+            News::Opening(Opening::Failed(fault)) => {
+                return Found::Failed(fault, reason_of(&fault))
+            }
             News::Pieces(_) | News::End(_) => {
                 let fault = Fault::machine(500, "content came before a head");
                 return Found::Failed(fault, Reason::OriginBroken);

@@ -91,6 +91,7 @@ impl Visit {
             key: self.intent.key,
             route: self.intent.route,
             path_and_query: self.intent.path_and_query.clone(),
+            rewritten: self.intent.rewritten.clone(),
             host: self.intent.host.clone(),
             client: self.client.ip(),
         })
@@ -104,7 +105,11 @@ impl Visit {
     fn finish(mut self, after: After) -> Left {
         let head_bytes = self.head.len();
         self.buffer.consume(head_bytes);
-        Left { buffer: self.buffer, head: self.head, after }
+        Left {
+            buffer: self.buffer,
+            head: self.head,
+            after,
+        }
     }
 }
 
@@ -214,12 +219,36 @@ async fn switch(
     let mut moved = 0;
     if !delivered.gone {
         let mut early = Buffer::default();
-        early.extend(visit.buffer.unread().get(visit.head.len()..).unwrap_or_default());
+        early.extend(
+            visit
+                .buffer
+                .unread()
+                .get(visit.head.len()..)
+                .unwrap_or_default(),
+        );
         let idle = visit.shard.setting.limits().idle;
-        moved = tunnel::run(&visit.stream, early, connection.stream.clone(), arrived, idle).await;
+        moved = tunnel::run(
+            &visit.stream,
+            early,
+            connection.stream.clone(),
+            arrived,
+            idle,
+        )
+        .await;
     }
-    let outcome = if delivered.gone { outcome } else { Outcome::Tunnel };
-    record::write(&visit, &Delivered { bytes: moved, outcome, ..delivered });
+    let outcome = if delivered.gone {
+        outcome
+    } else {
+        Outcome::Tunnel
+    };
+    record::write(
+        &visit,
+        &Delivered {
+            bytes: moved,
+            outcome,
+            ..delivered
+        },
+    );
     visit.finish(After::Close)
 }
 
@@ -241,7 +270,11 @@ async fn settle(mut visit: Visit, delivered: Delivered, upload: Option<Rc<Upload
             let spent = std::mem::replace(&mut visit.buffer, rest);
             visit.shard.give_buffer(spent);
             let after = after(keep, delivered.gone);
-            return Left { buffer: visit.buffer, head: visit.head, after };
+            return Left {
+                buffer: visit.buffer,
+                head: visit.head,
+                after,
+            };
         }
     } else if !matches!(visit.intent.length, Length::None) {
         // Refused before its content was read.
@@ -262,12 +295,19 @@ fn after(keep: bool, gone: bool) -> After {
 fn take_upload(visit: &mut Visit, length: Length) -> Result<Rc<Upload>, Fault> {
     let limit = visit.shard.setting.limits().body_bytes;
     if matches!(length, Length::Exact(bytes) if bytes > limit) {
-        return Err(Fault::client(413, "the content is larger than this server takes"));
+        return Err(Fault::client(
+            413,
+            "the content is larger than this server takes",
+        ));
     }
     let Some(mut carry) = visit.shard.take_buffer() else {
         return Err(Fault::machine(503, "no memory for the request's content"));
     };
-    let rest = visit.buffer.unread().get(visit.head.len()..).unwrap_or_default();
+    let rest = visit
+        .buffer
+        .unread()
+        .get(visit.head.len()..)
+        .unwrap_or_default();
     if rest.len() > carry.room() && !visit.shard.grow_buffer(&mut carry, rest.len()) {
         visit.shard.give_buffer(carry);
         return Err(Fault::machine(503, "no memory for the request's content"));

@@ -24,7 +24,12 @@ pub fn note_use(shard: &Rc<Shard>, object: &Arc<Object>) {
     if home == shard.id {
         start(shard, object.clone());
     } else if shard.post.has_room(home) {
-        shard.send(home, Letter::Promote { object: object.clone() });
+        shard.send(
+            home,
+            Letter::Promote {
+                object: object.clone(),
+            },
+        );
     }
 }
 

@@ -14,7 +14,9 @@ pub fn write(visit: &Visit, delivered: &Delivered) {
     let total_us = rt::now_us().saturating_sub(visit.began_us);
     visit.shard.counters.request(delivered.outcome, total_us);
     if visit.shard.lines.borrow().is_on() {
-        let first = delivered.first_byte_us.map(|at| at.saturating_sub(visit.began_us));
+        let first = delivered
+            .first_byte_us
+            .map(|at| at.saturating_sub(visit.began_us));
         line(
             &visit.shard,
             visit.client,
@@ -40,7 +42,11 @@ pub fn line(
     total_us: u64,
     first_byte_us: Option<u64>,
 ) {
-    let field = |name| request.and_then(|request| request.fields.get(name)).unwrap_or_default();
+    let field = |name| {
+        request
+            .and_then(|request| request.fields.get(name))
+            .unwrap_or_default()
+    };
     let record = Record {
         wall: shard.wall(),
         client: client.ip(),

@@ -15,19 +15,36 @@ pub struct Source {
 }
 
 enum Place {
-    Here { flight: Rc<Flight>, id: ReaderId },
-    There { shard: Rc<Shard>, home: usize, ticket: u64 },
+    Here {
+        flight: Rc<Flight>,
+        id: ReaderId,
+    },
+    There {
+        shard: Rc<Shard>,
+        home: usize,
+        ticket: u64,
+    },
 }
 
 impl Source {
     /// A reader of a flight on this shard.
     pub fn here(flight: Rc<Flight>, id: ReaderId) -> Source {
-        Source { place: Place::Here { flight, id }, settled: Cell::new(false) }
+        Source {
+            place: Place::Here { flight, id },
+            settled: Cell::new(false),
+        }
     }
 
     /// A reader, by letter, of a flight on `home`.
     pub fn there(shard: Rc<Shard>, home: usize, ticket: u64) -> Source {
-        Source { place: Place::There { shard, home, ticket }, settled: Cell::new(false) }
+        Source {
+            place: Place::There {
+                shard,
+                home,
+                ticket,
+            },
+            settled: Cell::new(false),
+        }
     }
 
     /// The home never made a reader for it: there is nothing to leave.
@@ -47,11 +64,18 @@ impl Source {
     pub async fn news(&mut self) -> News {
         match &self.place {
             Place::Here { flight, id } => flight.news(*id).await,
-            Place::There { shard, home, ticket } => {
+            Place::There {
+                shard,
+                home,
+                ticket,
+            } => {
                 let ticket = *ticket;
                 match shard.demand(*home, ticket, Letter::Pull { ticket }).await {
                     Some(Told::News(news)) => news,
-                    _ => News::End(End::Broken(Fault::machine(502, "the sibling lost the fetch"))),
+                    _ => News::End(End::Broken(Fault::machine(
+                        502,
+                        "the sibling lost the fetch",
+                    ))),
                 }
             }
         }
@@ -64,7 +88,11 @@ impl Drop for Source {
             Place::Here { flight, id } => {
                 flight.leave(*id);
             }
-            Place::There { shard, home, ticket } => {
+            Place::There {
+                shard,
+                home,
+                ticket,
+            } => {
                 shard.forget(*ticket);
                 if !self.settled.get() {
                     shard.send(*home, Letter::Leave { ticket: *ticket });

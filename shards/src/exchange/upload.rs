@@ -64,9 +64,7 @@ impl Upload {
 
     /// Why it failed, if it did.
     pub fn fault(&self) -> Option<Fault> {
-        let fault = self.fault.take();
-        self.fault.set(fault.clone());
-        fault
+        self.fault.get()
     }
 
     /// Starts moving the content to `origin`. Each move may take `patience`; once all is moved,
@@ -76,7 +74,9 @@ impl Upload {
         let (upload, after) = (self.clone(), self.clone());
         rt::spawn(
             async move {
-                let Some(carry) = upload.carry.take() else { return };
+                let Some(carry) = upload.carry.take() else {
+                    return;
+                };
                 let (carry, result) = upload.pump(carry, &origin, patience).await;
                 upload.carry.replace(Some(carry));
                 match result {
@@ -195,11 +195,16 @@ fn step_chunked(
 ) -> Result<bool, Fault> {
     loop {
         let input = carry.unread();
-        let step = decoder.step(input).map_err(|fault| Fault::client(400, fault.what()))?;
+        let step = decoder
+            .step(input)
+            .map_err(|fault| Fault::client(400, fault.what()))?;
         let content = input.get(step.content.clone()).unwrap_or_default();
         if !content.is_empty() {
             let Some(rest) = left.checked_sub(content.len() as u64) else {
-                return Err(Fault::client(413, "the content is larger than this server takes"));
+                return Err(Fault::client(
+                    413,
+                    "the content is larger than this server takes",
+                ));
             };
             *left = rest;
             out.extend_from_slice(chunk_line(content.len(), &mut [0; 20]));

@@ -51,9 +51,16 @@ impl Pool {
     /// A pool without connections. Servers given as IP addresses need no resolving.
     pub fn new(origin: &Origin) -> Pool {
         let literal = |host: &str, port| -> Arc<[SocketAddr]> {
-            host.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, port)).into_iter().collect()
+            host.parse::<IpAddr>()
+                .map(|ip| SocketAddr::new(ip, port))
+                .into_iter()
+                .collect()
         };
-        let addresses = origin.servers.iter().map(|one| literal(&one.host, one.port)).collect();
+        let addresses = origin
+            .servers
+            .iter()
+            .map(|one| literal(&one.host, one.port))
+            .collect();
         Pool {
             balance: RefCell::new(Balance::new(origin.servers.len())),
             addresses: RefCell::new(addresses),
@@ -127,14 +134,22 @@ impl Pool {
         loop {
             let idle = self.idle.borrow_mut().get_mut(server)?.pop()?;
             if idle.connection.stream.is_quiet() {
-                return Some(Connection { reused: true, ..idle.connection });
+                return Some(Connection {
+                    reused: true,
+                    ..idle.connection
+                });
             }
         }
     }
 
     /// Connects to one server, by any of its addresses. The error is the last one's, if it has any.
     async fn connect(&self, server: usize, counters: &Counters) -> Result<Stream, Option<Fault>> {
-        let addresses = self.addresses.borrow().get(server).cloned().unwrap_or_default();
+        let addresses = self
+            .addresses
+            .borrow()
+            .get(server)
+            .cloned()
+            .unwrap_or_default();
         let mut fault = None;
         for address in addresses.iter() {
             counters.connects.add(1);
@@ -151,7 +166,10 @@ impl Pool {
         if self.origin.keep_alive {
             connection.stream.no_deadline();
             if let Some(idle) = self.idle.borrow_mut().get_mut(connection.server) {
-                idle.push(Idle { connection, since: now });
+                idle.push(Idle {
+                    connection,
+                    since: now,
+                });
             }
         }
     }
@@ -188,7 +206,9 @@ fn connect_fault(error: &io::Error) -> Fault {
             Some(libc::EMFILE | libc::ENFILE) => {
                 Fault::machine(503, "no descriptors left to reach the origin")
             }
-            Some(libc::EADDRNOTAVAIL) => Fault::machine(503, "no local ports left to reach the origin"),
+            Some(libc::EADDRNOTAVAIL) => {
+                Fault::machine(503, "no local ports left to reach the origin")
+            }
             _ => Fault::origin(502, "the origin can't be reached"),
         },
     }

@@ -29,28 +29,34 @@ struct Name {
 
 /// Starts resolving; returns when the first round is through or took too long. `None`: all
 /// servers are addresses.
-pub fn start(plan: &Plan, outside: Outside, warn: impl Fn(String) + Send + 'static) -> Option<Resolver> {
+pub fn start(
+    plan: &Plan,
+    outside: Outside,
+    warn: impl Fn(String) + Send + 'static,
+) -> Option<Resolver> {
     let names = names(plan);
     if names.is_empty() {
         return None;
     }
     let (stop, stopped) = channel::<()>();
     let (first_done, first) = channel::<()>();
-    let thread = std::thread::Builder::new().name("resolver".into()).spawn(move || {
-        let mut known: HashMap<(u16, u16), Arc<[SocketAddr]>> = HashMap::new();
-        let mut first_done = Some(first_done);
-        loop {
-            for name in &names {
-                look_up(name, &mut known, &outside, &warn);
+    let thread = std::thread::Builder::new()
+        .name("resolver".into())
+        .spawn(move || {
+            let mut known: HashMap<(u16, u16), Arc<[SocketAddr]>> = HashMap::new();
+            let mut first_done = Some(first_done);
+            loop {
+                for name in &names {
+                    look_up(name, &mut known, &outside, &warn);
+                }
+                if let Some(done) = first_done.take() {
+                    let _ = done.send(());
+                }
+                if stopped.recv_timeout(AGAIN) != Err(RecvTimeoutError::Timeout) {
+                    return;
+                }
             }
-            if let Some(done) = first_done.take() {
-                let _ = done.send(());
-            }
-            if stopped.recv_timeout(AGAIN) != Err(RecvTimeoutError::Timeout) {
-                return;
-            }
-        }
-    });
+        });
     let _ = first.recv_timeout(FIRST_PATIENCE);
     thread.ok().map(|thread| Resolver { stop, thread })
 }
@@ -60,7 +66,11 @@ fn names(plan: &Plan) -> Vec<Name> {
     for (origin, asked) in (0_u16..).zip(&plan.origins) {
         for (server, asked) in (0_u16..).zip(&asked.servers) {
             if asked.host.parse::<IpAddr>().is_err() {
-                names.push(Name { origin, server, asked: asked.clone() });
+                names.push(Name {
+                    origin,
+                    server,
+                    asked: asked.clone(),
+                });
             }
         }
     }
@@ -89,7 +99,10 @@ fn look_up(
             }
         }
         // What was known stays in use: an answer may be missing for a while.
-        Err(error) => warn(format!("origin server `{}` can't be resolved: {error}", name.asked.host)),
+        Err(error) => warn(format!(
+            "origin server `{}` can't be resolved: {error}",
+            name.asked.host
+        )),
     }
 }
 

@@ -29,7 +29,9 @@ impl Ringer {
             return Err(io::Error::last_os_error());
         }
         // SAFETY: a fresh descriptor that nobody else owns.
-        Ok(Ringer { event: Arc::new(unsafe { OwnedFd::from_raw_fd(fd) }) })
+        Ok(Ringer {
+            event: Arc::new(unsafe { OwnedFd::from_raw_fd(fd) }),
+        })
     }
 
     /// Wakes the shard. Costs one system call.
@@ -46,7 +48,9 @@ impl Ringer {
     /// No descriptors left.
     pub fn bell(&self) -> io::Result<Bell> {
         let own = self.event.try_clone()?;
-        Ok(Bell { file: File::from_std(std::fs::File::from(own))? })
+        Ok(Bell {
+            file: File::from_std(std::fs::File::from(own))?,
+        })
     }
 }
 

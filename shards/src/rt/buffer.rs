@@ -14,7 +14,10 @@ pub struct Buffer {
 impl Buffer {
     /// An empty buffer with room for `capacity` bytes.
     pub fn with_capacity(capacity: usize) -> Self {
-        Buffer { bytes: Vec::with_capacity(capacity), taken: 0 }
+        Buffer {
+            bytes: Vec::with_capacity(capacity),
+            taken: 0,
+        }
     }
 
     /// What has arrived and was not consumed.

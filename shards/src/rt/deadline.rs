@@ -51,7 +51,12 @@ impl Place {
     /// Enters `fd`, without a deadline. The owner drops the place before it closes `fd`.
     pub(super) fn enter(fd: RawFd) -> Place {
         TABLE.with_borrow_mut(|table| {
-            let entry = Entry { fd, at: NEVER, when: When::Read, expired: false };
+            let entry = Entry {
+                fd,
+                at: NEVER,
+                when: When::Read,
+                expired: false,
+            };
             if let Some(slot) = table.free.pop() {
                 if let Some(place) = table.entries.get_mut(slot as usize) {
                     *place = entry;
@@ -77,7 +82,10 @@ impl Place {
 
     pub(super) fn expired(&self) -> bool {
         TABLE.with_borrow(|table| {
-            table.entries.get(self.0 as usize).is_some_and(|entry| entry.expired)
+            table
+                .entries
+                .get(self.0 as usize)
+                .is_some_and(|entry| entry.expired)
         })
     }
 
@@ -128,7 +136,8 @@ pub fn sweep(now: Mono, stopping: bool) -> usize {
 /// How many sockets of this shard wait between requests.
 pub fn idle_count() -> usize {
     TABLE.with_borrow(|table| {
-        let idle = |entry: &&Entry| entry.fd != FREE && entry.at != NEVER && entry.when == When::Idle;
+        let idle =
+            |entry: &&Entry| entry.fd != FREE && entry.at != NEVER && entry.when == When::Idle;
         table.entries.iter().filter(idle).count()
     })
 }

@@ -23,7 +23,10 @@ pub struct Gather<K> {
 impl<K: AsRef<[u8]>> Gather<K> {
     /// An empty one.
     pub fn new() -> Box<Self> {
-        const NONE: libc::iovec = libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 };
+        const NONE: libc::iovec = libc::iovec {
+            iov_base: std::ptr::null_mut(),
+            iov_len: 0,
+        };
         Box::new(Gather {
             parts: [NONE; GATHER_PARTS],
             len: 0,
@@ -60,7 +63,10 @@ impl<K: AsRef<[u8]>> Gather<K> {
 
     /// Memory to compose into before [`Gather::push_scratch`]; no part refers to it yet.
     pub fn scratch(&mut self) -> &mut Vec<u8> {
-        debug_assert!(self.len == 0, "the scratch would move under a part that points into it");
+        debug_assert!(
+            self.len == 0,
+            "the scratch would move under a part that points into it"
+        );
         &mut self.scratch
     }
 
@@ -76,7 +82,9 @@ impl<K: AsRef<[u8]>> Gather<K> {
     ///
     /// A part that no longer fits is a caller's mistake and is refused.
     pub fn push(&mut self, keep: K, range: std::ops::Range<usize>) -> bool {
-        let Some(part) = keep.as_ref().get(range) else { return false };
+        let Some(part) = keep.as_ref().get(range) else {
+            return false;
+        };
         let (at, len) = (part.as_ptr(), part.len());
         if !self.has_room() {
             return false;
@@ -91,7 +99,10 @@ impl<K: AsRef<[u8]>> Gather<K> {
             return;
         }
         if let Some(part) = self.parts.get_mut(self.len) {
-            *part = libc::iovec { iov_base: at.cast_mut().cast(), iov_len: len };
+            *part = libc::iovec {
+                iov_base: at.cast_mut().cast(),
+                iov_len: len,
+            };
             self.len += 1;
             self.bytes += len;
         }
@@ -112,7 +123,9 @@ impl<K: AsRef<[u8]>> Gather<K> {
     pub(super) fn advance(&mut self, mut n: usize) {
         self.bytes = self.bytes.saturating_sub(n);
         while n > 0 {
-            let Some(part) = self.parts.get_mut(self.first) else { return };
+            let Some(part) = self.parts.get_mut(self.first) else {
+                return;
+            };
             if n < part.iov_len {
                 // SAFETY: stays inside the part, since `n` is below its length.
                 part.iov_base = unsafe { part.iov_base.cast::<u8>().add(n) }.cast();
@@ -184,7 +197,9 @@ mod tests {
         let whole = b"HTTP/1.1 200 OK\r\n\r\nhello world";
         for cut in 0..=whole.len() {
             let mut gather: Box<Gather<Vec<u8>>> = Gather::new();
-            gather.scratch().extend_from_slice(b"HTTP/1.1 200 OK\r\n\r\n");
+            gather
+                .scratch()
+                .extend_from_slice(b"HTTP/1.1 200 OK\r\n\r\n");
             gather.push_scratch();
             assert!(gather.push(b"__hello ".to_vec(), 2..8));
             assert!(gather.push(b"world".to_vec(), 0..5));

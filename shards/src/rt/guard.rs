@@ -17,7 +17,10 @@ pub(super) struct Task<F, P> {
 
 impl<F, P> Task<F, P> {
     pub(super) fn new(future: F, on_panic: P) -> Self {
-        Task { future: Some(future), on_panic: Some(on_panic) }
+        Task {
+            future: Some(future),
+            on_panic: Some(on_panic),
+        }
     }
 }
 
@@ -28,7 +31,9 @@ impl<F: Future<Output = ()>, P: FnOnce()> Future for Task<F, P> {
         // SAFETY: structural pinning: `future` is never moved out while pinned, only dropped in
         // place by assigning `None` through the pinned slot. `on_panic` is not pinned.
         let this = unsafe { self.get_unchecked_mut() };
-        let Some(future) = this.future.as_mut() else { return Poll::Ready(()) };
+        let Some(future) = this.future.as_mut() else {
+            return Poll::Ready(());
+        };
         // SAFETY: as above, the slot is pinned with us.
         let future = unsafe { Pin::new_unchecked(future) };
         match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {

@@ -5,7 +5,10 @@ use std::io;
 /// Raises the limit of descriptors towards `wanted`, as far as this process may; returns what it
 /// may open now.
 pub fn descriptors(wanted: u64) -> u64 {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
     // SAFETY: a plain system call that fills a local struct.
     if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
         return u64::MAX;
@@ -14,8 +17,14 @@ pub fn descriptors(wanted: u64) -> u64 {
         return limit.rlim_cur;
     }
     // Above the hard limit only with the right to it; else up to the hard limit.
-    let above = libc::rlimit { rlim_cur: wanted, rlim_max: limit.rlim_max.max(wanted) };
-    let within = libc::rlimit { rlim_cur: wanted.min(limit.rlim_max), rlim_max: limit.rlim_max };
+    let above = libc::rlimit {
+        rlim_cur: wanted,
+        rlim_max: limit.rlim_max.max(wanted),
+    };
+    let within = libc::rlimit {
+        rlim_cur: wanted.min(limit.rlim_max),
+        rlim_max: limit.rlim_max,
+    };
     for new in [above, within] {
         // SAFETY: a plain system call that reads a local struct.
         if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const new) } == 0 {

@@ -19,7 +19,11 @@ impl Listener {
     /// # Errors
     /// Address in use, not ours, or below 1024 without the right to it.
     pub fn bind(address: SocketAddr, backlog: u32, shared: bool) -> io::Result<Socket> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::STREAM,
+            Some(Protocol::TCP),
+        )?;
         socket.set_reuse_address(true)?;
         if shared {
             socket.set_reuse_port(true)?;
@@ -37,8 +41,14 @@ impl Listener {
     /// # Errors
     /// The kernel's.
     pub fn start(socket: Socket) -> io::Result<Listener> {
-        let address = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(Listener { tcp: TcpListener::from_std(socket.into())?, address })
+        let address = socket
+            .local_addr()?
+            .as_socket()
+            .ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(Listener {
+            tcp: TcpListener::from_std(socket.into())?,
+            address,
+        })
     }
 
     /// Where it listens.

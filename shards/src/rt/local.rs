@@ -77,7 +77,10 @@ pub struct Permit(Rc<Semaphore>);
 impl Semaphore {
     /// At most `count` at a time.
     pub fn new(count: usize) -> Rc<Semaphore> {
-        Rc::new(Semaphore { free: Cell::new(count), queue: RefCell::default() })
+        Rc::new(Semaphore {
+            free: Cell::new(count),
+            queue: RefCell::default(),
+        })
     }
 
     /// A permit, at once or when one is given back.
@@ -150,7 +153,9 @@ mod tests {
         assert!(poll(&mut patient).is_pending());
         drop(gone);
         drop(held);
-        let Poll::Ready(permit) = poll(&mut patient) else { panic!("the permit was lost") };
+        let Poll::Ready(permit) = poll(&mut patient) else {
+            panic!("the permit was lost")
+        };
         assert!(gate.try_enter().is_none());
         drop(permit);
         assert!(gate.try_enter().is_some());

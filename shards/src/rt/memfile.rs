@@ -34,7 +34,10 @@ impl MemFile {
             return Err(io::Error::last_os_error());
         }
         // SAFETY: a fresh descriptor that nobody else owns.
-        Ok(MemFile { file: unsafe { OwnedFd::from_raw_fd(fd) }, bytes: 0 })
+        Ok(MemFile {
+            file: unsafe { OwnedFd::from_raw_fd(fd) },
+            bytes: 0,
+        })
     }
 
     /// Appends bytes. A memory copy; it waits for nothing.
@@ -44,9 +47,8 @@ impl MemFile {
     pub fn append(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             // SAFETY: the pointer and length are those of `bytes`.
-            let n = unsafe {
-                libc::write(self.file.as_raw_fd(), bytes.as_ptr().cast(), bytes.len())
-            };
+            let n =
+                unsafe { libc::write(self.file.as_raw_fd(), bytes.as_ptr().cast(), bytes.len()) };
             let n = usize::try_from(n).map_err(|_| io::Error::last_os_error())?;
             if n == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
@@ -117,9 +119,8 @@ impl Stream {
         let mut offset = libc::off_t::try_from(*at).map_err(|_| io::ErrorKind::InvalidInput)?;
         let count = (end - *at).min(SEND_BYTES) as usize;
         // SAFETY: `offset` is a local; both descriptors are open. The socket does not block.
-        let n = unsafe {
-            libc::sendfile(self.raw(), file.file.as_raw_fd(), &raw mut offset, count)
-        };
+        let n =
+            unsafe { libc::sendfile(self.raw(), file.file.as_raw_fd(), &raw mut offset, count) };
         match u64::try_from(n) {
             Ok(0) => Err(io::ErrorKind::WriteZero.into()),
             Ok(n) => {

@@ -28,8 +28,8 @@ pub use deadline::{idle_count, sweep, When};
 pub use gather::{Gather, GATHER_PARTS};
 use guard::Task;
 pub use listener::Listener;
-pub use memfile::MemFile;
 pub use local::{oneshot, Permit, Semaphore, Sender, Waiting};
+pub use memfile::MemFile;
 pub use stream::{Arrived, Stream};
 
 pub use host::{descriptors, random};

@@ -49,7 +49,10 @@ impl Stream {
         // The ring waits by itself; a non-blocking socket would make it give up with EAGAIN.
         socket.set_nonblocking(false)?;
         let tcp = TcpStream::from_std(socket.into())?;
-        Ok(Stream { place: Place::enter(tcp.as_raw_fd()), tcp: UnsafeCell::new(tcp) })
+        Ok(Stream {
+            place: Place::enter(tcp.as_raw_fd()),
+            tcp: UnsafeCell::new(tcp),
+        })
     }
 
     /// Connects to `address`, for at most `timeout`.
@@ -57,7 +60,11 @@ impl Stream {
     /// # Errors
     /// The kernel's, or `TimedOut`.
     pub async fn connect(address: SocketAddr, timeout: Duration, now: Mono) -> io::Result<Stream> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::STREAM,
+            Some(Protocol::TCP),
+        )?;
         socket.set_nodelay(true)?;
         socket.set_nonblocking(true)?;
         let pending = match socket.connect(&address.into()) {
@@ -110,7 +117,10 @@ impl Stream {
     }
 
     /// Reads into the room of `buffer`, which must not be empty; 0 is the end.
-    pub fn read<B: IoBufMut>(&self, buffer: B) -> impl Future<Output = (io::Result<usize>, B)> + '_ {
+    pub fn read<B: IoBufMut>(
+        &self,
+        buffer: B,
+    ) -> impl Future<Output = (io::Result<usize>, B)> + '_ {
         self.tcp_mut().read(buffer)
     }
 
@@ -200,7 +210,12 @@ impl Stream {
         while dropped < bytes_max {
             // SAFETY: the pointer and length are those of `sink`; the call does not wait.
             let got = unsafe {
-                libc::recv(self.raw(), sink.as_mut_ptr().cast(), sink.len(), libc::MSG_DONTWAIT)
+                libc::recv(
+                    self.raw(),
+                    sink.as_mut_ptr().cast(),
+                    sink.len(),
+                    libc::MSG_DONTWAIT,
+                )
             };
             match usize::try_from(got) {
                 Ok(n) if n > 0 => dropped += n,

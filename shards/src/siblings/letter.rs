@@ -36,6 +36,8 @@ pub struct Asked {
     pub route: RouteId,
     /// Path and query within `bytes`, as they go to the origin.
     pub path_and_query: Range<usize>,
+    /// Path and query for the origin instead of those, where the path was not in normal form.
+    pub rewritten: Option<Box<[u8]>>,
     /// The Host value to send, within `bytes`.
     pub host: Range<usize>,
     /// The client.
@@ -50,7 +52,8 @@ impl Asked {
 
     /// Path and query for the origin.
     pub fn path_and_query(&self) -> &[u8] {
-        self.bytes.get(self.path_and_query.clone()).unwrap_or(b"/")
+        let sent = || self.bytes.get(self.path_and_query.clone()).unwrap_or(b"/");
+        self.rewritten.as_deref().unwrap_or_else(sent)
     }
 
     /// The Host value for the origin.

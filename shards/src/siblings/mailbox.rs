@@ -69,7 +69,11 @@ pub fn mesh(count: usize) -> io::Result<(Vec<Post>, Outside)> {
     for _ in 0..count {
         let mut queues: Vec<_> = (0..count).map(|_| ArrayQueue::new(QUEUE_LETTERS)).collect();
         queues.push(ArrayQueue::new(OUTSIDE_LETTERS));
-        boxes.push(Box_ { queues, asleep: AtomicBool::new(false), ringer: Ringer::new()? });
+        boxes.push(Box_ {
+            queues,
+            asleep: AtomicBool::new(false),
+            ringer: Ringer::new()?,
+        });
     }
     let boxes: Arc<[Box_]> = boxes.into();
     let posts = (0..count)
@@ -143,7 +147,10 @@ impl Post {
     /// the outside).
     pub fn take(&self) -> Option<(usize, Letter)> {
         let own = self.own();
-        own.queues.iter().enumerate().find_map(|(from, queue)| Some((from, queue.pop()?)))
+        own.queues
+            .iter()
+            .enumerate()
+            .find_map(|(from, queue)| Some((from, queue.pop()?)))
     }
 
     /// Sleeps until the bell rings, unless a letter is there already.
@@ -202,7 +209,10 @@ mod tests {
         let (posts, outside) = mesh(3).unwrap();
         assert!(outside.tell_all(|| Letter::LetGo { key: Key(9) }));
         for post in &posts {
-            assert!(matches!(post.take(), Some((3, Letter::LetGo { key: Key(9) }))));
+            assert!(matches!(
+                post.take(),
+                Some((3, Letter::LetGo { key: Key(9) }))
+            ));
         }
     }
 

@@ -34,7 +34,9 @@ impl Budget {
     /// Takes `bytes` if they fit.
     pub fn charge(&self, bytes: usize) -> bool {
         let take = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= self.limit);
-        self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+        self.used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
+            .is_ok()
     }
 
     /// Gives `bytes` back, from any thread.
@@ -46,7 +48,9 @@ impl Budget {
     /// Counts one more body in a file, if that stays within `most`.
     pub fn open_file(&self, most: usize) -> bool {
         let take = |files: usize| (files < most).then_some(files + 1);
-        self.files.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+        self.files
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
+            .is_ok()
     }
 
     /// Counts one less.
@@ -166,8 +170,16 @@ impl Filling {
             budget.release(capacity + CHUNK_OVERHEAD);
             return None;
         };
-        let chunk = Chunk { memory, capacity, budget };
-        Some(Filling { chunk: Arc::new(chunk), from: 0, at: 0 })
+        let chunk = Chunk {
+            memory,
+            capacity,
+            budget,
+        };
+        Some(Filling {
+            chunk: Arc::new(chunk),
+            from: 0,
+            at: 0,
+        })
     }
 
     /// Bytes that still fit.
@@ -181,7 +193,11 @@ impl Filling {
         // SAFETY: `at + n` is inside the chunk; nobody reads behind `at`; `bytes` is other memory,
         // since a slice into this chunk ends at or before `at`.
         unsafe {
-            std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.chunk.memory.as_ptr().add(self.at), n);
+            std::ptr::copy_nonoverlapping(
+                bytes.as_ptr(),
+                self.chunk.memory.as_ptr().add(self.at),
+                n,
+            );
         }
         self.at += n;
         n
@@ -246,7 +262,11 @@ impl Piece {
     #[must_use]
     pub fn skip(&self, at: usize) -> Piece {
         let at = (at as u32).min(self.len);
-        Piece { chunk: self.chunk.clone(), from: self.from + at, len: self.len - at }
+        Piece {
+            chunk: self.chunk.clone(),
+            from: self.from + at,
+            len: self.len - at,
+        }
     }
 }
 
@@ -318,7 +338,10 @@ mod tests {
         let budget = Budget::new(1 << 20);
         let (send, receive) = std::sync::mpsc::channel::<Piece>();
         let reader = std::thread::spawn(move || {
-            receive.iter().map(|piece| piece.iter().map(|b| u64::from(*b)).sum::<u64>()).sum::<u64>()
+            receive
+                .iter()
+                .map(|piece| piece.iter().map(|b| u64::from(*b)).sum::<u64>())
+                .sum::<u64>()
         });
         let mut filling = Filling::new(budget, 4096).unwrap();
         for value in 0..=255_u8 {

@@ -16,11 +16,11 @@
 
 use super::arena::Piece;
 use super::object::Object;
+use ringside_engine::cache::vary;
 use ringside_engine::cache::Facts;
 use ringside_engine::fault::Fault;
-use ringside_engine::key::{Key, Seed};
-use ringside_engine::cache::vary;
 use ringside_engine::http::Fields;
+use ringside_engine::key::{Key, Seed};
 use ringside_engine::outcome::Reason;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -200,7 +200,14 @@ impl Flight {
     pub fn join(&self, guest: Option<Guest>) -> ReaderId {
         let mut state = self.state.borrow_mut();
         debug_assert!(state.dropped == 0);
-        let reader = Reader { interim: 0, opened: false, next: 0, waker: None, guest, hungry: false };
+        let reader = Reader {
+            interim: 0,
+            opened: false,
+            next: 0,
+            waker: None,
+            guest,
+            hungry: false,
+        };
         state.readers.push(Some(reader));
         state.readers.len() - 1
     }
@@ -419,7 +426,11 @@ impl State {
     /// bytes must not make us keep a piece for each.
     fn append(&mut self, piece: Piece) {
         let last = self.dropped + self.pieces.len();
-        let untaken = self.readers.iter().flatten().all(|reader| reader.next < last);
+        let untaken = self
+            .readers
+            .iter()
+            .flatten()
+            .all(|reader| reader.next < last);
         let joined = untaken && self.pieces.back_mut().is_some_and(|back| back.join(&piece));
         if !joined {
             self.pieces.push_back(piece);
@@ -442,7 +453,9 @@ impl State {
             .min()
             .unwrap_or(usize::MAX);
         while self.dropped < slowest {
-            let Some(piece) = self.pieces.pop_front() else { break };
+            let Some(piece) = self.pieces.pop_front() else {
+                break;
+            };
             self.dropped += 1;
             self.parked_bytes -= piece.len();
         }

@@ -28,13 +28,20 @@ const EVICT_AHEAD_BYTES: usize = 64 * 1024;
 impl Memory {
     /// An empty store under `budget`.
     pub fn new(budget: &'static Budget) -> Self {
-        Memory { index: Index::new(budget.limit()), budget, dead: Vec::new(), evicted: 0 }
+        Memory {
+            index: Index::new(budget.limit()),
+            budget,
+            dead: Vec::new(),
+            evicted: 0,
+        }
     }
 
     /// The object that this request selects among the variants of `key`.
     pub fn find(&self, key: Key, seed: Seed, request: Fields<'_>) -> Option<&Arc<Object>> {
         let mut variants = self.index.variants(key);
-        variants.find(|(_, held)| selects(&held.0, seed, request)).map(|(_, held)| &held.0)
+        variants
+            .find(|(_, held)| selects(&held.0, seed, request))
+            .map(|(_, held)| &held.0)
     }
 
     /// Some variant of `key` is stored.
@@ -69,7 +76,9 @@ impl Memory {
             self.bury(old);
         }
         while self.index.variants(key).count() >= limits::VARIANTS_MAX {
-            let Some((oldest, _)) = self.index.variants(key).last() else { break };
+            let Some((oldest, _)) = self.index.variants(key).last() else {
+                break;
+            };
             let old = self.index.remove(oldest);
             self.bury(old);
         }
@@ -100,7 +109,10 @@ impl Memory {
 
     /// Puts `new` in the place of exactly `old`; `false` when that is not there any more.
     pub fn replace(&mut self, old: &Arc<Object>, new: Arc<Object>) -> bool {
-        let here = self.index.variants(old.key()).any(|(_, held)| Arc::ptr_eq(&held.0, old));
+        let here = self
+            .index
+            .variants(old.key())
+            .any(|(_, held)| Arc::ptr_eq(&held.0, old));
         if here {
             self.remove(old);
             self.index.insert(Resident(new));
@@ -115,7 +127,8 @@ impl Memory {
 
     /// Charges `bytes` that live elsewhere (connection buffers), evicting if needed.
     pub fn charge(&mut self, bytes: usize) -> bool {
-        self.with_room(bytes, |budget| budget.charge(bytes).then_some(())).is_some()
+        self.with_room(bytes, |budget| budget.charge(bytes).then_some(()))
+            .is_some()
     }
 
     /// Tries `make`; when the budget refuses, evicts about `bytes` and tries once more. Evicted
@@ -133,7 +146,9 @@ impl Memory {
         let goal = over + EVICT_AHEAD_BYTES.min(self.budget.limit() / 64);
         let mut freed = 0;
         while freed < goal {
-            let Some(victim) = self.index.evict() else { break };
+            let Some(victim) = self.index.evict() else {
+                break;
+            };
             freed += ringside_engine::store::Entry::cost(&victim);
             self.evicted += 1;
             self.bury(Some(victim));

@@ -13,7 +13,7 @@
 use super::arena::{Budget, Filling, Packed, Piece};
 use crate::rt::MemFile;
 use ringside_engine::cache::Facts;
-use ringside_engine::http::{Response, ResponseHead, HeadLimits};
+use ringside_engine::http::{HeadLimits, Response, ResponseHead};
 use ringside_engine::key::Key;
 use ringside_engine::store::Entry;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU8, Ordering};
@@ -77,7 +77,8 @@ impl BodyFile {
 
 impl Drop for BodyFile {
     fn drop(&mut self) {
-        self.budget.release(MemFile::memory(self.file.bytes()) as usize);
+        self.budget
+            .release(MemFile::memory(self.file.bytes()) as usize);
         self.budget.close_file();
     }
 }
@@ -110,7 +111,11 @@ impl Object {
         let bytes: usize = parts.body.iter().map(|piece| piece.len()).sum();
         if bytes > SMALL_BODY_BYTES {
             let pieces = tight(parts.body, budget)?;
-            let large = Box::new(Large { bytes: bytes as u64, pieces, file: None });
+            let large = Box::new(Large {
+                bytes: bytes as u64,
+                pieces,
+                file: None,
+            });
             return Self::assemble(parts, &[], Some(large), budget);
         }
         let body: Vec<&[u8]> = parts.body.iter().map(|piece| &**piece).collect();
@@ -118,11 +123,28 @@ impl Object {
     }
 
     /// The same body under a head that a 304 has freshened (RFC 9111, 3.2).
-    pub fn freshened(&self, head: &[u8], vary: &[u8], variant: u64, facts: Facts) -> Option<Arc<Object>> {
-        let parts = Parts { key: self.key(), variant, facts, head, vary, body: &[] };
+    pub fn freshened(
+        &self,
+        head: &[u8],
+        vary: &[u8],
+        variant: u64,
+        facts: Facts,
+    ) -> Option<Arc<Object>> {
+        let parts = Parts {
+            key: self.key(),
+            variant,
+            facts,
+            head,
+            vary,
+            body: &[],
+        };
         let large = self.large.as_ref().map(|large| {
             let (pieces, file) = (large.pieces.clone(), large.file.clone());
-            Box::new(Large { bytes: large.bytes, pieces, file })
+            Box::new(Large {
+                bytes: large.bytes,
+                pieces,
+                file,
+            })
         });
         Self::assemble(&parts, &[self.small_body()], large, self.budget)
     }
@@ -131,9 +153,20 @@ impl Object {
     pub fn in_file(&self, file: Arc<BodyFile>) -> Option<Arc<Object>> {
         let (head, vary) = (self.head(), self.vary_names());
         let (key, variant, facts) = (self.key(), self.variant(), self.facts);
-        let parts = Parts { key, variant, facts, head, vary, body: &[] };
+        let parts = Parts {
+            key,
+            variant,
+            facts,
+            head,
+            vary,
+            body: &[],
+        };
         let bytes = self.body_bytes();
-        let large = Box::new(Large { bytes, pieces: Box::default(), file: Some(file) });
+        let large = Box::new(Large {
+            bytes,
+            pieces: Box::default(),
+            file: Some(file),
+        });
         let object = Self::assemble(&parts, &[], Some(large), self.budget)?;
         // It comes new into the index, but it has proved itself.
         object.touched.store(true, Ordering::Relaxed);
@@ -148,7 +181,10 @@ impl Object {
     /// Counts a use of a large body; `true` once, when it has become popular and would be sent
     /// cheaper from a file.
     pub fn became_popular(&self) -> bool {
-        let counts = self.large.as_ref().is_some_and(|large| large.file.is_none());
+        let counts = self
+            .large
+            .as_ref()
+            .is_some_and(|large| large.file.is_none());
         counts
             && self.uses.load(Ordering::Relaxed) < POPULAR_USES
             && self.uses.fetch_add(1, Ordering::Relaxed) == POPULAR_USES - 1
@@ -172,8 +208,10 @@ impl Object {
         if !budget.charge(data_bytes + OBJECT_OVERHEAD) {
             return None;
         }
-        let all: Vec<&[u8]> =
-            [parts.head, variant, vary].into_iter().chain(small.iter().copied()).collect();
+        let all: Vec<&[u8]> = [parts.head, variant, vary]
+            .into_iter()
+            .chain(small.iter().copied())
+            .collect();
         let Some(data) = Packed::of(&all) else {
             budget.release(data_bytes + OBJECT_OVERHEAD);
             return None;
@@ -200,13 +238,17 @@ impl Object {
 
     /// Status line and fields; no framing, no Age, no last empty line.
     pub fn head(&self) -> &[u8] {
-        self.data.get(..self.head_bytes as usize).unwrap_or_default()
+        self.data
+            .get(..self.head_bytes as usize)
+            .unwrap_or_default()
     }
 
     /// The variant and the names in Vary; empty without Vary.
     fn vary(&self) -> &[u8] {
         let from = self.head_bytes as usize;
-        self.data.get(from..from + self.vary_bytes as usize).unwrap_or_default()
+        self.data
+            .get(from..from + self.vary_bytes as usize)
+            .unwrap_or_default()
     }
 
     /// The names in Vary, in normal form; empty without Vary.
@@ -270,7 +312,10 @@ impl Object {
     /// Notes that `shard` was handed it. Only its home shard calls this.
     pub fn held_by(&self, shard: usize) {
         let bit = 1 << (shard % 32);
-        self.holders.store(self.holders.load(Ordering::Relaxed) | bit, Ordering::Relaxed);
+        self.holders.store(
+            self.holders.load(Ordering::Relaxed) | bit,
+            Ordering::Relaxed,
+        );
     }
 
     /// Parses its head into `into` for decisions that read fields.
@@ -287,7 +332,11 @@ pub fn parse_stored<'b>(head: &'b [u8], into: &'b mut ResponseHead) -> Option<Re
     let mut whole = Vec::with_capacity(head.len() + 2);
     whole.extend_from_slice(head);
     whole.extend_from_slice(b"\r\n");
-    let unbounded = HeadLimits { head_bytes: usize::MAX, fields: 256, target_bytes: usize::MAX };
+    let unbounded = HeadLimits {
+        head_bytes: usize::MAX,
+        fields: 256,
+        target_bytes: usize::MAX,
+    };
     into.parse(&whole, &unbounded).ok()?;
     Some(into.view(head))
 }
@@ -325,7 +374,11 @@ impl Entry for Resident {
     }
 
     fn cost(&self) -> usize {
-        let large = self.0.large.as_ref().map_or(0, |large| large.bytes as usize);
+        let large = self
+            .0
+            .large
+            .as_ref()
+            .map_or(0, |large| large.bytes as usize);
         self.0.data.len() + large + OBJECT_OVERHEAD
     }
 

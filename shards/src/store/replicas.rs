@@ -5,9 +5,9 @@
 //! use; the home is asked instead. The table is bounded: the oldest entry goes first.
 
 use super::object::Object;
+use ringside_engine::cache::vary;
 use ringside_engine::http::Fields;
 use ringside_engine::key::{Key, Seed};
-use ringside_engine::cache::vary;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -40,9 +40,14 @@ impl std::hash::Hasher for KeyBits {
 /// A map by cache key.
 pub type KeyMap<V> = HashMap<Key, V, std::hash::BuildHasherDefault<KeyBits>>;
 
+/// A sibling's object. The outer count is this shard's own: a hit moves it and leaves the shared
+/// one, whose line siblings write, alone.
+#[allow(clippy::redundant_allocation)]
+pub type Replica = Rc<Arc<Object>>;
+
 /// This shard's replicas.
 pub struct Replicas {
-    by_key: KeyMap<Vec<Rc<Arc<Object>>>>,
+    by_key: KeyMap<Vec<Replica>>,
     order: VecDeque<Key>,
     entries_max: usize,
 }
@@ -50,14 +55,19 @@ pub struct Replicas {
 impl Replicas {
     /// A table of at most `entries_max` keys; 0 keeps none.
     pub fn new(entries_max: usize) -> Self {
-        Replicas { by_key: KeyMap::default(), order: VecDeque::new(), entries_max }
+        Replicas {
+            by_key: KeyMap::default(),
+            order: VecDeque::new(),
+            entries_max,
+        }
     }
 
     /// The live replica that this request selects, if there is one.
-    pub fn find(&self, key: Key, seed: Seed, request: Fields<'_>) -> Option<&Rc<Arc<Object>>> {
-        self.by_key.get(&key)?.iter().find(|object| {
-            object.is_live() && selects(object, seed, request)
-        })
+    pub fn find(&self, key: Key, seed: Seed, request: Fields<'_>) -> Option<&Replica> {
+        self.by_key
+            .get(&key)?
+            .iter()
+            .find(|object| object.is_live() && selects(object, seed, request))
     }
 
     /// Keeps a handle that the home gave us.
@@ -74,14 +84,17 @@ impl Replicas {
             self.order.push_back(key);
         }
         while self.by_key.len() > self.entries_max {
-            let Some(oldest) = self.order.pop_front() else { break };
+            let Some(oldest) = self.order.pop_front() else {
+                break;
+            };
             self.by_key.remove(&oldest);
         }
         // Keys that were let go leave their place in the order; bound that too.
         if self.order.len() > 2 * self.entries_max + 16 {
             let by_key = &self.by_key;
             let mut seen = KeyMap::<()>::default();
-            self.order.retain(|key| by_key.contains_key(key) && seen.insert(*key, ()).is_none());
+            self.order
+                .retain(|key| by_key.contains_key(key) && seen.insert(*key, ()).is_none());
         }
     }
 

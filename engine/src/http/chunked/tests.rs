@@ -34,9 +34,21 @@ fn decode(input: &[u8], piece: usize) -> Result<Whole, ChunkFault> {
     }
     // Done stays done, and takes nothing more.
     if done {
-        assert_eq!(decoder.step(b"5\r\n").unwrap(), Step { consumed: 0, content: 0..0, done });
+        assert_eq!(
+            decoder.step(b"5\r\n").unwrap(),
+            Step {
+                consumed: 0,
+                content: 0..0,
+                done
+            }
+        );
     }
-    Ok(Whole { content, trailers: decoder.trailers().to_vec(), consumed, done })
+    Ok(Whole {
+        content,
+        trailers: decoder.trailers().to_vec(),
+        consumed,
+        done,
+    })
 }
 
 #[test]
@@ -49,7 +61,11 @@ fn contents() {
         ("0000000000000005\r\nhello\r\n0\r\n\r\n", "hello", ""),
         ("1\r\na\r\n2\r\nbc\r\n0\r\n\r\n", "abc", ""),
         ("A\r\n0123456789\r\n0\r\n\r\n", "0123456789", ""),
-        ("a\r\n0\r\n\r\n\r\n0\r\n\r\n0\r\n\r\n", "0\r\n\r\n\r\n0\r\n", ""),
+        (
+            "a\r\n0\r\n\r\n\r\n0\r\n\r\n0\r\n\r\n",
+            "0\r\n\r\n\r\n0\r\n",
+            "",
+        ),
         // 7.1.1: extensions are ignored
         ("5;a\r\nhello\r\n0;b=c\r\n\r\n", "hello", ""),
         ("5;\r\nhello\r\n0\r\n\r\n", "hello", ""),
@@ -57,10 +73,22 @@ fn contents() {
         ("5;\u{e4}\r\nhello\r\n0\r\n\r\n", "hello", ""),
         // 7.1.2: trailers
         ("0\r\nX-A: 1\r\n\r\n", "", "X-A: 1\r\n"),
-        ("1\r\na\r\n0\r\nX-A: 1\r\nx-b:\r\nX-A:\t2 \r\n\r\n", "a", "X-A: 1\r\nx-b:\r\nX-A:\t2 \r\n"),
+        (
+            "1\r\na\r\n0\r\nX-A: 1\r\nx-b:\r\nX-A:\t2 \r\n\r\n",
+            "a",
+            "X-A: 1\r\nx-b:\r\nX-A:\t2 \r\n",
+        ),
         // RFC 9110, 6.5.1: what has no place in trailers is left out
-        ("0\r\nSet-Cookie: a\r\nX-A: 1\r\nauthorization: b\r\n\r\n", "", "X-A: 1\r\n"),
-        ("0\r\nX-A: 1\r\nX-Forwarded-For: a\r\n\r\n", "", "X-A: 1\r\n"),
+        (
+            "0\r\nSet-Cookie: a\r\nX-A: 1\r\nauthorization: b\r\n\r\n",
+            "",
+            "X-A: 1\r\n",
+        ),
+        (
+            "0\r\nX-A: 1\r\nX-Forwarded-For: a\r\n\r\n",
+            "",
+            "X-A: 1\r\n",
+        ),
         ("0\r\nCache-Control: a\r\n\r\n", "", ""),
     ];
     for (input, content, trailers) in cases {
@@ -73,8 +101,16 @@ fn contents() {
         // What follows is the next message's.
         let with_more = format!("{input}GET / HTTP/1.1\r\n");
         for piece in [1, 2, 3, 7, 1000] {
-            assert_eq!(decode(input.as_bytes(), piece), Ok(want.clone()), "{input:?}");
-            assert_eq!(decode(with_more.as_bytes(), piece), Ok(want.clone()), "{input:?}");
+            assert_eq!(
+                decode(input.as_bytes(), piece),
+                Ok(want.clone()),
+                "{input:?}"
+            );
+            assert_eq!(
+                decode(with_more.as_bytes(), piece),
+                Ok(want.clone()),
+                "{input:?}"
+            );
         }
     }
 }
@@ -120,7 +156,14 @@ fn contents_that_are_refused() {
         ),
         (
             Extension,
-            &["5;a\nhello", "5;\nhello", "5;a\0\r\nhello", "5;a\x7f\r\n", "5;a\x0b\r\n", "0;a\n\r\n"],
+            &[
+                "5;a\nhello",
+                "5;\nhello",
+                "5;a\0\r\nhello",
+                "5;a\x7f\r\n",
+                "5;a\x0b\r\n",
+                "0;a\n\r\n",
+            ],
         ),
         (
             LineEnd,
@@ -191,7 +234,10 @@ fn bounds() {
     // A size line: digits and extensions, without its CRLF.
     let line = |bytes: usize| format!("1;{}\r\na\r\n", "x".repeat(bytes - 2));
     let many = line(CHUNK_LINE_BYTES_MAX).repeat(50) + "0\r\n\r\n";
-    assert_eq!(decode(many.as_bytes(), 9).map(|whole| whole.content.len()), Ok(50));
+    assert_eq!(
+        decode(many.as_bytes(), 9).map(|whole| whole.content.len()),
+        Ok(50)
+    );
     let long = line(CHUNK_LINE_BYTES_MAX + 1);
     assert_eq!(decode(long.as_bytes(), 9), Err(ChunkFault::TooLong));
     let endless = "1;".to_owned() + &"x".repeat(10_000);
@@ -202,11 +248,23 @@ fn bounds() {
             let value = "x".repeat(bytes - name.len() - 6);
             format!("0\r\n{name}: {value}\r\n\r\n")
         };
-        assert!(decode(trailers(TRAILER_BYTES_MAX).as_bytes(), 1000).unwrap().done);
+        assert!(
+            decode(trailers(TRAILER_BYTES_MAX).as_bytes(), 1000)
+                .unwrap()
+                .done
+        );
         let over = trailers(TRAILER_BYTES_MAX + 1);
-        assert_eq!(decode(over.as_bytes(), 1000), Err(ChunkFault::TooLong), "{name}");
+        assert_eq!(
+            decode(over.as_bytes(), 1000),
+            Err(ChunkFault::TooLong),
+            "{name}"
+        );
         let endless = "0\r\n".to_owned() + &format!("{name}: a\r\n").repeat(10_000);
-        assert_eq!(decode(endless.as_bytes(), 1000), Err(ChunkFault::TooLong), "{name}");
+        assert_eq!(
+            decode(endless.as_bytes(), 1000),
+            Err(ChunkFault::TooLong),
+            "{name}"
+        );
     }
 }
 
@@ -220,7 +278,12 @@ fn the_largest_size_is_counted_in_full() {
 
 #[test]
 fn lines_of_the_encoder() {
-    for (len, want) in [(0, "0\r\n"), (1, "1\r\n"), (0x1a2b, "1a2b\r\n"), (usize::MAX, "ffffffffffffffff\r\n")] {
+    for (len, want) in [
+        (0, "0\r\n"),
+        (1, "1\r\n"),
+        (0x1a2b, "1a2b\r\n"),
+        (usize::MAX, "ffffffffffffffff\r\n"),
+    ] {
         assert_eq!(chunk_line(len, &mut [0; 20]), want.as_bytes());
     }
     assert!(decode(LAST, 1).unwrap().done);
@@ -243,7 +306,12 @@ fn any_content() -> impl Strategy<Value = Vec<u8>> {
         [text.as_bytes(), &data, end.as_bytes()].concat()
     });
     let last = prop::sample::select(vec![
-        "0\r\n\r\n", "0\r\nX-A: b\r\n\r\nmore", "0\r\nVia: b\r\nX: c\r\n\r\n", "0\r\nX", "0\r\n:\r\n\r\n", "",
+        "0\r\n\r\n",
+        "0\r\nX-A: b\r\n\r\nmore",
+        "0\r\nVia: b\r\nX: c\r\n\r\n",
+        "0\r\nX",
+        "0\r\n:\r\n\r\n",
+        "",
     ]);
     (prop::collection::vec(chunk, 0..5), last)
         .prop_map(|(chunks, last)| [&chunks.concat(), last.as_bytes()].concat())

@@ -110,9 +110,15 @@ fn spelled(at: i64) -> (String, String) {
     // Sakamoto's rule for the day of the week.
     let table = [0, 3, 2, 5, 0, 3, 5, 1, 4, 6, 2, 4];
     let y = if month < 3 { year - 1 } else { year };
-    let sum = y + y.div_euclid(4) - y.div_euclid(100) + y.div_euclid(400) + table[month as usize - 1] + day;
+    let sum = y + y.div_euclid(4) - y.div_euclid(100)
+        + y.div_euclid(400)
+        + table[month as usize - 1]
+        + day;
     let week = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
-    (week[sum.rem_euclid(7) as usize].into(), format!("{day:02} "))
+    (
+        week[sum.rem_euclid(7) as usize].into(),
+        format!("{day:02} "),
+    )
 }
 
 proptest! {
@@ -132,7 +138,7 @@ proptest! {
         let (day, month, year, time) = (&text[5..7], &text[8..11], &text[12..16], &text[17..25]);
         let c = format!("{} {month} {:>2} {time} {year}", &text[..3], day.trim_start_matches('0'));
         prop_assert_eq!(parse(c.as_bytes(), NOW), Some(Wall(at)), "{}", c);
-        let long = LONG_DAYS.iter().find(|long| long.starts_with(text[..3].as_bytes())).unwrap();
+        let long = LONG_DAYS.iter().find(|long| long.starts_with(&text.as_bytes()[..3])).unwrap();
         let old = format!("{}, {day}-{month}-{} {time} GMT", from_utf8(long).unwrap(), &year[2..]);
         prop_assert_eq!(parse(old.as_bytes(), Wall(at)), Some(Wall(at)), "{}", old);
     }

@@ -34,8 +34,13 @@ fn forwarded(text: &str, forward: &Forward<'_>) -> String {
     // Whatever it is, it is one whole head.
     heads::request(&out);
     let out = String::from_utf8(out).unwrap();
-    let (line, fields) = out.split_once(" HTTP/1.1\r\nHost: example.org\r\n").unwrap();
-    format!("{line}\n{}", fields.strip_suffix("\r\n").unwrap().replace("\r\n", "\n"))
+    let (line, fields) = out
+        .split_once(" HTTP/1.1\r\nHost: example.org\r\n")
+        .unwrap();
+    format!(
+        "{line}\n{}",
+        fields.strip_suffix("\r\n").unwrap().replace("\r\n", "\n")
+    )
 }
 
 #[test]
@@ -53,7 +58,10 @@ fn request_lines() {
         ("OPTIONS http://a/ HTTP/1.1", "OPTIONS /"),
         ("GET //a HTTP/1.1", "GET //a"),
     ] {
-        assert_eq!(forwarded(&format!("{line}\r\nHost: a\r\n\r\n"), &plain()), format!("{want}\n"));
+        assert_eq!(
+            forwarded(&format!("{line}\r\nHost: a\r\n\r\n"), &plain()),
+            format!("{want}\n")
+        );
     }
 }
 
@@ -61,7 +69,11 @@ fn request_lines() {
 fn check_fields(cases: &[(&str, &str)], forward: &Forward<'_>) {
     for (fields, want) in cases {
         let text = format!("GET / HTTP/1.1\r\n{}\r\n", fields.replace('\n', "\r\n"));
-        assert_eq!(forwarded(&text, forward), format!("GET /\n{want}"), "{fields:?}");
+        assert_eq!(
+            forwarded(&text, forward),
+            format!("GET /\n{want}"),
+            "{fields:?}"
+        );
     }
 }
 
@@ -69,19 +81,40 @@ fn check_fields(cases: &[(&str, &str)], forward: &Forward<'_>) {
 fn fields_pass_in_their_order_and_spelling() {
     check_fields(
         &[
-            ("Host: other\nX-B: 1\nx-a:2\nX-B:  3 \n", "X-B: 1\nx-a: 2\nX-B: 3\n"),
+            (
+                "Host: other\nX-B: 1\nx-a:2\nX-B:  3 \n",
+                "X-B: 1\nx-a: 2\nX-B: 3\n",
+            ),
             ("X-Empty:\n", "X-Empty: \n"),
-            ("Cookie: a\nAuthorization: b\nExpect: 100-continue\n", "Cookie: a\nAuthorization: b\nExpect: 100-continue\n"),
+            (
+                "Cookie: a\nAuthorization: b\nExpect: 100-continue\n",
+                "Cookie: a\nAuthorization: b\nExpect: 100-continue\n",
+            ),
             // RFC 9110, 7.6.1
             ("Connection: close, x-a\nX-A: 1\nX-B: 2\n", "X-B: 2\n"),
-            ("TE: trailers\nKeep-Alive: 1\nProxy-Connection: close\nUpgrade: h2c\nTrailer: X\n", ""),
+            (
+                "TE: trailers\nKeep-Alive: 1\nProxy-Connection: close\nUpgrade: h2c\nTrailer: X\n",
+                "",
+            ),
             ("Connection: host, cookie\nCookie: a\n", "Cookie: a\n"),
             // Untouched where nothing is to be added.
-            ("Via: 1.0 a\nX-Forwarded-For: b\nForwarded: for=\"\n", "Via: 1.0 a\nX-Forwarded-For: b\nForwarded: for=\"\n"),
-            ("If-None-Match: \"a\"\nRange: bytes=0-1\nIf-Range: \"a\"\n", "If-None-Match: \"a\"\nRange: bytes=0-1\nIf-Range: \"a\"\n"),
+            (
+                "Via: 1.0 a\nX-Forwarded-For: b\nForwarded: for=\"\n",
+                "Via: 1.0 a\nX-Forwarded-For: b\nForwarded: for=\"\n",
+            ),
+            (
+                "If-None-Match: \"a\"\nRange: bytes=0-1\nIf-Range: \"a\"\n",
+                "If-None-Match: \"a\"\nRange: bytes=0-1\nIf-Range: \"a\"\n",
+            ),
             // Taken for framing behind a CGI-like interface.
-            ("Content_Length: 5\nTRANSFER_ENCODING: chunked\ncontent-_length: 1\n", "content-_length: 1\n"),
-            ("X_Forwarded_For: a\nX_Other: b\n", "X_Forwarded_For: a\nX_Other: b\n"),
+            (
+                "Content_Length: 5\nTRANSFER_ENCODING: chunked\ncontent-_length: 1\n",
+                "content-_length: 1\n",
+            ),
+            (
+                "X_Forwarded_For: a\nX_Other: b\n",
+                "X_Forwarded_For: a\nX_Other: b\n",
+            ),
         ],
         &plain(),
     );
@@ -90,50 +123,112 @@ fn fields_pass_in_their_order_and_spelling() {
 #[test]
 fn conditions_and_ranges_can_be_left_out() {
     let fields = "If-None-Match: a\nIf-Modified-Since: b\nIf-Match: c\nIf-Unmodified-Since: d\nIf-Range: e\nRange: f\nX: g\n";
-    let drop_conditionals = Forward { drop_conditionals: true, ..plain() };
-    check_fields(&[(fields, "If-Range: e\nRange: f\nX: g\n")], &drop_conditionals);
-    let extra = Forward { drop_range: true, extra: b"If-None-Match: \"own\"\r\n", ..drop_conditionals };
+    let drop_conditionals = Forward {
+        drop_conditionals: true,
+        ..plain()
+    };
+    check_fields(
+        &[(fields, "If-Range: e\nRange: f\nX: g\n")],
+        &drop_conditionals,
+    );
+    let extra = Forward {
+        drop_range: true,
+        extra: b"If-None-Match: \"own\"\r\n",
+        ..drop_conditionals
+    };
     check_fields(&[(fields, "X: g\nIf-None-Match: \"own\"\n")], &extra);
 }
 
 #[test]
 fn framing_is_ours() {
     for (line, length, want) in [
-        ("GET / HTTP/1.1\r\nContent-Length: 5", Length::None, "GET /\n"),
-        ("GET / HTTP/1.1\r\nTransfer-Encoding: chunked", Length::None, "GET /\n"),
-        ("POST / HTTP/1.1\r\nContent-Length: 5, 5", Length::Exact(5), "POST /\nContent-Length: 5\n"),
-        ("POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 5", Length::Exact(5), "POST /\nContent-Length: 5\n"),
-        ("POST / HTTP/1.1\r\nTransfer-Encoding: CHUNKED", Length::Chunked, "POST /\nTransfer-Encoding: chunked\n"),
-        ("PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum", Length::Chunked, "PUT /\nTransfer-Encoding: chunked\nTrailer: X-Sum\n"),
-        ("PUT / HTTP/1.1\r\nTrailer: X-Sum", Length::Exact(u64::MAX), "PUT /\nContent-Length: 18446744073709551615\n"),
+        (
+            "GET / HTTP/1.1\r\nContent-Length: 5",
+            Length::None,
+            "GET /\n",
+        ),
+        (
+            "GET / HTTP/1.1\r\nTransfer-Encoding: chunked",
+            Length::None,
+            "GET /\n",
+        ),
+        (
+            "POST / HTTP/1.1\r\nContent-Length: 5, 5",
+            Length::Exact(5),
+            "POST /\nContent-Length: 5\n",
+        ),
+        (
+            "POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 5",
+            Length::Exact(5),
+            "POST /\nContent-Length: 5\n",
+        ),
+        (
+            "POST / HTTP/1.1\r\nTransfer-Encoding: CHUNKED",
+            Length::Chunked,
+            "POST /\nTransfer-Encoding: chunked\n",
+        ),
+        (
+            "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum",
+            Length::Chunked,
+            "PUT /\nTransfer-Encoding: chunked\nTrailer: X-Sum\n",
+        ),
+        (
+            "PUT / HTTP/1.1\r\nTrailer: X-Sum",
+            Length::Exact(u64::MAX),
+            "PUT /\nContent-Length: 18446744073709551615\n",
+        ),
         // RFC 9110, 8.6
-        ("POST / HTTP/1.1", Length::None, "POST /\nContent-Length: 0\n"),
+        (
+            "POST / HTTP/1.1",
+            Length::None,
+            "POST /\nContent-Length: 0\n",
+        ),
         ("PUT / HTTP/1.1", Length::None, "PUT /\nContent-Length: 0\n"),
-        ("PATCH / HTTP/1.1", Length::None, "PATCH /\nContent-Length: 0\n"),
+        (
+            "PATCH / HTTP/1.1",
+            Length::None,
+            "PATCH /\nContent-Length: 0\n",
+        ),
         ("DELETE / HTTP/1.1", Length::None, "DELETE /\n"),
     ] {
         let forward = Forward { length, ..plain() };
-        assert_eq!(forwarded(&format!("{line}\r\n\r\n"), &forward), want, "{line}");
+        assert_eq!(
+            forwarded(&format!("{line}\r\n\r\n"), &forward),
+            want,
+            "{line}"
+        );
     }
 }
 
 #[test]
 fn via_is_appended_with_the_version_received() {
     // RFC 9110, 7.6.3
-    let via = Forward { via_name: Some("us"), ..plain() };
+    let via = Forward {
+        via_name: Some("us"),
+        ..plain()
+    };
     check_fields(
         &[
             ("X: 1\n", "X: 1\nVia: 1.1 us\n"),
-            ("Via: 1.0 a\nX: 1\nvia: 1.1 b (c), 1.1 d\nVia:\n", "X: 1\nVia: 1.0 a, 1.1 b (c), 1.1 d, 1.1 us\n"),
+            (
+                "Via: 1.0 a\nX: 1\nvia: 1.1 b (c), 1.1 d\nVia:\n",
+                "X: 1\nVia: 1.0 a, 1.1 b (c), 1.1 d, 1.1 us\n",
+            ),
         ],
         &via,
     );
-    assert_eq!(forwarded("GET / HTTP/1.0\r\n\r\n", &via), "GET /\nVia: 1.0 us\n");
+    assert_eq!(
+        forwarded("GET / HTTP/1.0\r\n\r\n", &via),
+        "GET /\nVia: 1.0 us\n"
+    );
 }
 
 #[test]
 fn the_client_is_named() {
-    let x = Forward { forwarded: Forwarded::XForwarded, ..plain() };
+    let x = Forward {
+        forwarded: Forwarded::XForwarded,
+        ..plain()
+    };
     check_fields(
         &[
             ("", "X-Forwarded-For: 192.0.2.1\nX-Forwarded-Proto: http\n"),
@@ -147,22 +242,34 @@ fn the_client_is_named() {
         &x,
     );
     // RFC 7239, 4 to 6
-    let rfc = Forward { forwarded: Forwarded::Rfc7239, ..plain() };
+    let rfc = Forward {
+        forwarded: Forwarded::Rfc7239,
+        ..plain()
+    };
     let own = "for=192.0.2.1;proto=http;host=\"example.org\"";
     check_fields(
         &[
             ("", &format!("Forwarded: {own}\n")),
             (
                 "Forwarded: for=\"[::1]:1\";by=a, for=b\nForwarded: for=c\nX-Forwarded-For: d\n",
-                &format!("X-Forwarded-For: d\nForwarded: for=\"[::1]:1\";by=a, for=b, for=c, {own}\n"),
+                &format!(
+                    "X-Forwarded-For: d\nForwarded: for=\"[::1]:1\";by=a, for=b, for=c, {own}\n"
+                ),
             ),
             // It would swallow ours.
-            ("Forwarded: for=a\nForwarded: for=\"b\n", &format!("Forwarded: for=a, {own}\n")),
+            (
+                "Forwarded: for=a\nForwarded: for=\"b\n",
+                &format!("Forwarded: for=a, {own}\n"),
+            ),
             ("Forwarded: for=\"b\\\"\n", &format!("Forwarded: {own}\n")),
         ],
         &rfc,
     );
-    let both = Forward { forwarded: Forwarded::Both, scheme: "https", ..plain() };
+    let both = Forward {
+        forwarded: Forwarded::Both,
+        scheme: "https",
+        ..plain()
+    };
     let want = "X-Forwarded-For: 192.0.2.1\nX-Forwarded-Proto: https\nForwarded: for=192.0.2.1;proto=https;host=\"example.org\"\n";
     check_fields(&[("", want)], &both);
 }
@@ -171,12 +278,24 @@ fn the_client_is_named() {
 fn addresses() {
     let v6 = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
     for (ip, x, rfc) in [
-        (IpAddr::V4(Ipv4Addr::new(203, 0, 113, 255)), "203.0.113.255", "203.0.113.255"),
+        (
+            IpAddr::V4(Ipv4Addr::new(203, 0, 113, 255)),
+            "203.0.113.255",
+            "203.0.113.255",
+        ),
         (IpAddr::V6(v6), "2001:db8::1", "\"[2001:db8::1]\""),
         // An IPv4 client of a socket that takes both.
-        (IpAddr::V6(Ipv4Addr::new(192, 0, 2, 7).to_ipv6_mapped()), "192.0.2.7", "192.0.2.7"),
+        (
+            IpAddr::V6(Ipv4Addr::new(192, 0, 2, 7).to_ipv6_mapped()),
+            "192.0.2.7",
+            "192.0.2.7",
+        ),
     ] {
-        let forward = Forward { client_ip: ip, forwarded: Forwarded::Both, ..plain() };
+        let forward = Forward {
+            client_ip: ip,
+            forwarded: Forwarded::Both,
+            ..plain()
+        };
         let want = format!(
             "X-Forwarded-For: {x}\nX-Forwarded-Proto: http\nForwarded: for={rfc};proto=http;host=\"example.org\"\n"
         );
@@ -186,10 +305,19 @@ fn addresses() {
 
 #[test]
 fn the_connection_to_the_origin() {
-    let close = Forward { close: true, ..plain() };
-    check_fields(&[("Connection: keep-alive\n", "Connection: close\n")], &close);
+    let close = Forward {
+        close: true,
+        ..plain()
+    };
+    check_fields(
+        &[("Connection: keep-alive\n", "Connection: close\n")],
+        &close,
+    );
     // RFC 9110, 7.8
-    let upgrade = Forward { upgrade: true, ..plain() };
+    let upgrade = Forward {
+        upgrade: true,
+        ..plain()
+    };
     let asked = "Connection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Version: 13\n";
     let want = "Sec-WebSocket-Version: 13\nUpgrade: websocket\nConnection: upgrade\n";
     check_fields(&[(asked, want), ("Connection: upgrade\n", "")], &upgrade);
@@ -217,8 +345,14 @@ fn max_forwards_counts_down() {
 fn a_1_0_client_expects_nothing() {
     // RFC 9110, 10.1.1
     let text = "PUT / HTTP/1.0\r\nExpect: 100-continue\r\nX: 1\r\n\r\n";
-    let forward = Forward { length: Length::Exact(3), ..plain() };
-    assert_eq!(forwarded(text, &forward), "PUT /\nX: 1\nContent-Length: 3\n");
+    let forward = Forward {
+        length: Length::Exact(3),
+        ..plain()
+    };
+    assert_eq!(
+        forwarded(text, &forward),
+        "PUT /\nX: 1\nContent-Length: 3\n"
+    );
 }
 
 fn answered(text: &str, answer: &Answer<'_>) -> String {
@@ -232,7 +366,11 @@ fn answered(text: &str, answer: &Answer<'_>) -> String {
 
 #[test]
 fn response_heads() {
-    let answer = Answer { via_name: Some("us"), drop_age: true, now: Some(Wall(784_111_777)) };
+    let answer = Answer {
+        via_name: Some("us"),
+        drop_age: true,
+        now: Some(Wall(784_111_777)),
+    };
     let date = "Date: Sun, 06 Nov 1994 08:49:37 GMT\n";
     for (text, want) in [
         ("HTTP/1.1 200 OK\r\n", format!("HTTP/1.1 200 OK\n{date}Via: 1.1 us\n")),
@@ -249,9 +387,16 @@ fn response_heads() {
     ] {
         assert_eq!(answered(&format!("{text}\r\n"), &answer), want, "{text}");
     }
-    let untouched = Answer { via_name: None, drop_age: false, now: None };
+    let untouched = Answer {
+        via_name: None,
+        drop_age: false,
+        now: None,
+    };
     let text = "HTTP/1.1 200 OK\r\nVia: 1.0 a\r\nAge: 3\r\n\r\n";
-    assert_eq!(answered(text, &untouched), "HTTP/1.1 200 OK\nVia: 1.0 a\nAge: 3\n");
+    assert_eq!(
+        answered(text, &untouched),
+        "HTTP/1.1 200 OK\nVia: 1.0 a\nAge: 3\n"
+    );
 }
 
 #[test]
@@ -260,19 +405,30 @@ fn pages_of_our_own() {
     error_page(502, "a < b & c", "us&them", &mut head, &mut page);
     let (head, page) = (head.split_off(6), page.split_off(6));
     let page_text = core::str::from_utf8(&page).unwrap();
-    assert!(page_text.contains("<title>502 Bad Gateway</title>"), "{page_text}");
+    assert!(
+        page_text.contains("<title>502 Bad Gateway</title>"),
+        "{page_text}"
+    );
     assert!(page_text.contains("<p>a &lt; b &amp; c.\n"), "{page_text}");
-    assert!(page_text.contains("<small>us&amp;them</small>"), "{page_text}");
+    assert!(
+        page_text.contains("<small>us&amp;them</small>"),
+        "{page_text}"
+    );
     let (parsed, bytes) = heads::response(&[&head[..], b"\r\n"].concat());
     let view = parsed.view(&bytes);
     assert_eq!((view.status, view.reason), (502, &b"Bad Gateway"[..]));
     assert_eq!(view.fields.get(Name::CacheControl), Some(&b"no-store"[..]));
-    assert_eq!(framing::response(Method::Get, &view), Ok(Length::Exact(page.len() as u64)));
+    assert_eq!(
+        framing::response(Method::Get, &view),
+        Ok(Length::Exact(page.len() as u64))
+    );
 }
 
 #[test]
 fn reasons() {
-    for status in [100, 200, 304, 400, 404, 408, 412, 413, 414, 416, 421, 431, 500, 501, 502, 503, 504, 505] {
+    for status in [
+        100, 200, 304, 400, 404, 408, 412, 413, 414, 416, 421, 431, 500, 501, 502, 503, 504, 505,
+    ] {
         assert_ne!(reason(status), "Unknown", "{status}");
     }
     assert_eq!(reason(299), "Unknown");
@@ -289,20 +445,56 @@ fn decimals() {
 
 fn any_request() -> impl Strategy<Value = Vec<u8>> {
     let line = prop::sample::select(vec![
-        "GET / HTTP/1.1", "POST /a?b HTTP/1.0", "OPTIONS * HTTP/1.1", "OPTIONS http://a HTTP/1.1",
-        "PUT http://a?b HTTP/1.5", "BREW //x HTTP/1.1", "HEAD /%zz HTTP/1.1",
+        "GET / HTTP/1.1",
+        "POST /a?b HTTP/1.0",
+        "OPTIONS * HTTP/1.1",
+        "OPTIONS http://a HTTP/1.1",
+        "PUT http://a?b HTTP/1.5",
+        "BREW //x HTTP/1.1",
+        "HEAD /%zz HTTP/1.1",
     ]);
     let name = prop::sample::select(vec![
-        "Host", "Connection", "Content-Length", "Content_Length", "Transfer-Encoding", "Via", "Forwarded",
-        "X-Forwarded-For", "X-Forwarded-Proto", "Trailer", "TE", "Upgrade", "Expect", "Max-Forwards", "Range",
-        "If-None-Match", "Cookie", "X-A", "x-b", "Keep-Alive",
+        "Host",
+        "Connection",
+        "Content-Length",
+        "Content_Length",
+        "Transfer-Encoding",
+        "Via",
+        "Forwarded",
+        "X-Forwarded-For",
+        "X-Forwarded-Proto",
+        "Trailer",
+        "TE",
+        "Upgrade",
+        "Expect",
+        "Max-Forwards",
+        "Range",
+        "If-None-Match",
+        "Cookie",
+        "X-A",
+        "x-b",
+        "Keep-Alive",
     ]);
     let value = prop_oneof![
         "[ -~]{0,20}",
-        prop::sample::select(vec!["chunked", "5", "close, x-a", "x-b", "\"", "upgrade", "\\", "0", "host"]).prop_map(String::from),
+        prop::sample::select(vec![
+            "chunked",
+            "5",
+            "close, x-a",
+            "x-b",
+            "\"",
+            "upgrade",
+            "\\",
+            "0",
+            "host"
+        ])
+        .prop_map(String::from),
     ];
     (line, prop::collection::vec((name, value), 0..8)).prop_map(|(line, fields)| {
-        let fields: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let fields: String = fields
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
         format!("{line}\r\n{fields}\r\n").into_bytes()
     })
 }

@@ -10,8 +10,14 @@ fn every_name_is_found_in_any_case() {
     // RFC 9110, 5.1
     for (name, text) in Name::ALL {
         assert_eq!(Name::from_bytes(text.as_bytes()), *name);
-        assert_eq!(Name::from_bytes(text.to_ascii_uppercase().as_bytes()), *name);
-        assert_eq!(Name::from_bytes(text.to_ascii_lowercase().as_bytes()), *name);
+        assert_eq!(
+            Name::from_bytes(text.to_ascii_uppercase().as_bytes()),
+            *name
+        );
+        assert_eq!(
+            Name::from_bytes(text.to_ascii_lowercase().as_bytes()),
+            *name
+        );
         assert_eq!(name.as_str(), *text);
     }
     let others = [
@@ -52,7 +58,9 @@ fn with_fields<R>(lines: &[(&str, &str)], look: impl FnOnce(Fields<'_>) -> R) ->
 }
 
 fn texts<'a>(values: impl Iterator<Item = &'a [u8]>) -> Vec<&'a str> {
-    values.map(|value| core::str::from_utf8(value).unwrap()).collect()
+    values
+        .map(|value| core::str::from_utf8(value).unwrap())
+        .collect()
 }
 
 #[test]
@@ -85,8 +93,17 @@ fn lines_are_found_by_name_and_by_text() {
 #[test]
 fn spans_that_lie_outside_are_empty() {
     // Ours alone can be wrong here; it must still not take a shard down.
-    let span = FieldSpan { name_len: 9, name_at: 1, value_at: u32::MAX, value_len: u32::MAX, ..FieldSpan::default() };
-    let field = Fields::new(b"abc", &[span]).iter().next().map(|field| (field.name.len(), field.value.len()));
+    let span = FieldSpan {
+        name_len: 9,
+        name_at: 1,
+        value_at: u32::MAX,
+        value_len: u32::MAX,
+        ..FieldSpan::default()
+    };
+    let field = Fields::new(b"abc", &[span])
+        .iter()
+        .next()
+        .map(|field| (field.name.len(), field.value.len()));
     assert_eq!(field, Some((0, 0)));
 }
 
@@ -149,7 +166,10 @@ fn members_by_byte(value: &str) -> Vec<String> {
     }
     all.push(here);
     let trimmed = all.iter().map(|member| member.trim_matches([' ', '\t']));
-    trimmed.filter(|member| !member.is_empty()).map(String::from).collect()
+    trimmed
+        .filter(|member| !member.is_empty())
+        .map(String::from)
+        .collect()
 }
 
 proptest! {

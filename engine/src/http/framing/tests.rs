@@ -31,7 +31,11 @@ fn check(cases: &[(&[&str], Result<Length, u16>)]) {
             Ok(Length::None) => Ok(Length::Exact(0)),
             other => *other,
         };
-        assert_eq!(of_response(Method::Get, "1.1 200 OK", &fields), in_response, "{lines:?}");
+        assert_eq!(
+            of_response(Method::Get, "1.1 200 OK", &fields),
+            in_response,
+            "{lines:?}"
+        );
     }
 }
 
@@ -46,12 +50,21 @@ fn content_length() {
         (&["Content-Length:5"], Ok(Length::Exact(5))),
         (&["Content-Length: \t5 \t"], Ok(Length::Exact(5))),
         (&["content-LENGTH: 5"], Ok(Length::Exact(5))),
-        (&["Content-Length: 9999999999999999999"], Ok(Length::Exact(9_999_999_999_999_999_999))),
+        (
+            &["Content-Length: 9999999999999999999"],
+            Ok(Length::Exact(9_999_999_999_999_999_999)),
+        ),
         // Identical repeated ones are one.
         (&["Content-Length: 5, 5"], Ok(Length::Exact(5))),
         (&["Content-Length: 5,5,\t5"], Ok(Length::Exact(5))),
-        (&["Content-Length: 5", "Content-Length: 5"], Ok(Length::Exact(5))),
-        (&["Content-Length: 5", "X: 1", "CONTENT-LENGTH: 5, 5"], Ok(Length::Exact(5))),
+        (
+            &["Content-Length: 5", "Content-Length: 5"],
+            Ok(Length::Exact(5)),
+        ),
+        (
+            &["Content-Length: 5", "X: 1", "CONTENT-LENGTH: 5, 5"],
+            Ok(Length::Exact(5)),
+        ),
     ]);
 }
 
@@ -108,18 +121,27 @@ fn transfer_encoding() {
         (&["Transfer-Encoding: chunked", "Content-Length:"], bad),
         (&["Transfer-Encoding: identity", "Content-Length: 5"], bad),
         (&["Transfer-Encoding:", "Content-Length: 5"], bad),
-        (&["Transfer-Encoding: gzip, chunked", "Content-Length: 5"], bad),
+        (
+            &["Transfer-Encoding: gzip, chunked", "Content-Length: 5"],
+            bad,
+        ),
         // Not ending in exactly one chunked.
         (&["Transfer-Encoding:"], bad),
         (&["Transfer-Encoding: identity"], bad),
         (&["Transfer-Encoding: gzip"], bad),
         (&["Transfer-Encoding: chunked, identity"], bad),
         (&["Transfer-Encoding: chunked, gzip"], bad),
-        (&["Transfer-Encoding: chunked", "Transfer-Encoding: identity"], bad),
+        (
+            &["Transfer-Encoding: chunked", "Transfer-Encoding: identity"],
+            bad,
+        ),
         (&["Transfer-Encoding: chunked", "Transfer-Encoding:"], bad),
         (&["Transfer-Encoding:", "Transfer-Encoding: chunked"], bad),
         (&["Transfer-Encoding: chunked, chunked"], bad),
-        (&["Transfer-Encoding: chunked", "Transfer-Encoding: chunked"], bad),
+        (
+            &["Transfer-Encoding: chunked", "Transfer-Encoding: chunked"],
+            bad,
+        ),
         (&["Transfer-Encoding: chunked, gzip, chunked"], bad),
         // Not quite chunked.
         (&["Transfer-Encoding: xchunked"], bad),
@@ -139,10 +161,22 @@ fn transfer_encoding() {
         (&["Transfer-Encoding: chunked,"], bad),
         (&["Transfer-Encoding: ,chunked"], bad),
         (&["Transfer-Encoding: , chunked"], bad),
+        (&["Transfer-Encoding: gzip,,chunked"], bad),
+        (
+            &[
+                "Transfer-Encoding: gzip",
+                "Transfer-Encoding:",
+                "Transfer-Encoding: chunked",
+            ],
+            bad,
+        ),
         // The end is certain, but the coding before it is not known.
         (&["Transfer-Encoding: gzip, chunked"], unknown),
         (&["Transfer-Encoding: identity, chunked"], unknown),
-        (&["Transfer-Encoding: gzip", "Transfer-Encoding: chunked"], unknown),
+        (
+            &["Transfer-Encoding: gzip", "Transfer-Encoding: chunked"],
+            unknown,
+        ),
         (&["Transfer-Encoding: \"a, chunked"], unknown),
         // Other names, other fields.
         (&["Transfer_Encoding: chunked"], NONE),
@@ -154,8 +188,14 @@ fn transfer_encoding() {
 #[test]
 fn transfer_encoding_in_http_1_0() {
     // RFC 9112, 6.1: "MUST treat the message as if the framing is faulty"
-    assert_eq!(of_request("1.0", "Transfer-Encoding: chunked\r\n"), Err(400));
-    assert_eq!(of_request("1.0", "Content-Length: 5\r\n"), Ok(Length::Exact(5)));
+    assert_eq!(
+        of_request("1.0", "Transfer-Encoding: chunked\r\n"),
+        Err(400)
+    );
+    assert_eq!(
+        of_request("1.0", "Content-Length: 5\r\n"),
+        Ok(Length::Exact(5))
+    );
     assert_eq!(of_request("1.2", "Transfer-Encoding: chunked\r\n"), CHUNKED);
     let fields = "Transfer-Encoding: chunked\r\n";
     assert_eq!(of_response(Method::Get, "1.0 200 OK", fields), Err(400));
@@ -177,13 +217,25 @@ fn responses_without_content() {
         (Method::Connect, "1.1 200 OK"),
         (Method::Connect, "1.1 299 x"),
     ] {
-        for fields in ["", "Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n"] {
-            assert_eq!(of_response(to, line, fields), NONE, "{to:?} {line} {fields}");
+        for fields in [
+            "",
+            "Content-Length: 5\r\n",
+            "Transfer-Encoding: chunked\r\n",
+        ] {
+            assert_eq!(
+                of_response(to, line, fields),
+                NONE,
+                "{to:?} {line} {fields}"
+            );
         }
         // But a sender that contradicts itself is not trusted with the connection.
         let both = "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n";
         assert_eq!(of_response(to, line, both), Err(400), "{to:?} {line}");
-        assert_eq!(of_response(to, line, "Content-Length: x\r\n"), Err(400), "{to:?} {line}");
+        assert_eq!(
+            of_response(to, line, "Content-Length: x\r\n"),
+            Err(400),
+            "{to:?} {line}"
+        );
     }
     for (to, line) in [
         (Method::Get, "1.1 200 OK"),
@@ -193,8 +245,16 @@ fn responses_without_content() {
         (Method::Other, "1.1 500 x"),
     ] {
         let length = |fields| of_response(to, line, fields);
-        assert_eq!(length("Content-Length: 5\r\n"), Ok(Length::Exact(5)), "{to:?} {line}");
-        assert_eq!(length("Transfer-Encoding: chunked\r\n"), CHUNKED, "{to:?} {line}");
+        assert_eq!(
+            length("Content-Length: 5\r\n"),
+            Ok(Length::Exact(5)),
+            "{to:?} {line}"
+        );
+        assert_eq!(
+            length("Transfer-Encoding: chunked\r\n"),
+            CHUNKED,
+            "{to:?} {line}"
+        );
         assert_eq!(length(""), Ok(Length::UntilClose), "{to:?} {line}");
     }
 }

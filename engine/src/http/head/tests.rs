@@ -5,7 +5,11 @@ use super::*;
 use proptest::prelude::*;
 use std::{format, string::String, vec};
 
-const LIMITS: HeadLimits = HeadLimits { head_bytes: 65_536, fields: FIELDS_MAX, target_bytes: 8192 };
+const LIMITS: HeadLimits = HeadLimits {
+    head_bytes: 65_536,
+    fields: FIELDS_MAX,
+    target_bytes: 8192,
+};
 
 /// A parsed request head and its bytes, for the tests of other files too.
 pub(crate) fn request(bytes: &[u8]) -> (RequestHead, Vec<u8>) {
@@ -65,7 +69,10 @@ fn methods_are_tokens_and_case_sensitive() {
 #[test]
 fn a_head_over_a_copy_is_the_same() {
     let (head, bytes) = request(b"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    let (copy, longer) = (head.clone(), [&bytes[..], b"GET / HTTP/1.1\r\n\r\n"].concat());
+    let (copy, longer) = (
+        head.clone(),
+        [&bytes[..], b"GET / HTTP/1.1\r\n\r\n"].concat(),
+    );
     drop(bytes);
     assert_eq!(copy.view(&longer).fields.get(Name::Host), Some(&b"a"[..]));
     // Over fewer bytes than it was made from it shows less, and nothing panics.
@@ -80,7 +87,10 @@ fn a_head_that_is_used_again_forgets() {
     assert_eq!(head.view(b"").fields.len(), 0);
     assert_eq!(head.parse(second, &LIMITS), Ok(Parse::Complete));
     let view = head.view(second);
-    assert_eq!((view.method, view.target, view.version), (Method::Put, &b"/second"[..], Version::Http11));
+    assert_eq!(
+        (view.method, view.target, view.version),
+        (Method::Put, &b"/second"[..], Version::Http11)
+    );
     assert_eq!(view.fields.len(), 1);
 }
 
@@ -107,7 +117,10 @@ fn requests_that_are_refused() {
         ),
         (
             "RFC 9112, 2.2: space before the first field",
-            &["GET / HTTP/1.1\r\n Host: a\r\n\r\n", "GET / HTTP/1.1\r\n\tHost: a\r\n\r\n"],
+            &[
+                "GET / HTTP/1.1\r\n Host: a\r\n\r\n",
+                "GET / HTTP/1.1\r\n\tHost: a\r\n\r\n",
+            ],
         ),
         (
             "RFC 9112, 3: the request line is three words with single spaces",
@@ -142,6 +155,11 @@ fn requests_that_are_refused() {
                 "GET / HTTP/1.11\r\n\r\n",
                 "GET / HTTP/1.23\r\n\r\n",
                 "GET / HTTP/12.1\r\n\r\n",
+                "GET / HTTP/2.0 \r\n\r\n",
+                "GET / HTTP/2.0 x\r\n\r\n",
+                "GET / HTTP/2.00\r\n\r\n",
+                "GET / HTTP/2.x\r\n\r\n",
+                "GET / a HTTP/2.0\r\n\r\n",
                 "GET / HTTP/a.1\r\n\r\n",
                 "GET / http/1.1\r\n\r\n",
                 "GET / HTTP 1.1\r\n\r\n",
@@ -189,7 +207,14 @@ fn requests_that_are_refused() {
                 "GET / HTTP/1.1\r\nTransfer-Encoding: chunked\x0c\r\n\r\n",
             ],
         ),
-        ("no HTTP at all", &["\x16\x03\x01\x02\0\x01\0\x01\u{fc}\x03\x03", "\0", "{\"a\": 1}\r\n\r\n"]),
+        (
+            "no HTTP at all",
+            &[
+                "\x16\x03\x01\x02\0\x01\0\x01\u{fc}\x03\x03",
+                "\0",
+                "{\"a\": 1}\r\n\r\n",
+            ],
+        ),
     ];
     for (why, requests) in cases {
         for request in *requests {
@@ -213,8 +238,17 @@ fn every_control_byte_is_refused_everywhere() {
             ("GET / HTTP/1.1\r\nHost: a\r\n", "\r\n"),
         ] {
             let bytes = [before.as_bytes(), &[control], after.as_bytes()].concat();
-            let want = if control == b'\t' && before.ends_with(": a") { 200 } else { 400 };
-            assert_eq!(refusal(&bytes), want, "{:?}", String::from_utf8_lossy(&bytes));
+            let want = if control == b'\t' && before.ends_with(": a") {
+                200
+            } else {
+                400
+            };
+            assert_eq!(
+                refusal(&bytes),
+                want,
+                "{:?}",
+                String::from_utf8_lossy(&bytes)
+            );
         }
     }
 }
@@ -234,8 +268,10 @@ fn versions() {
         ("HTTP/9.9", Err(505)),
     ] {
         let mut head = RequestHead::default();
-        let bytes = format!("\r\nGET /a HTTP/x\r\nHost: b\r\n\r\n").replace("HTTP/x", version);
-        let got = head.parse(bytes.as_bytes(), &LIMITS).map_err(HeadFault::status);
+        let bytes = format!("\r\nGET /a {version}\r\nHost: b\r\n\r\n");
+        let got = head
+            .parse(bytes.as_bytes(), &LIMITS)
+            .map_err(HeadFault::status);
         match want {
             Ok(version) => {
                 assert_eq!(got, Ok(Parse::Complete), "{version:?}");
@@ -250,15 +286,24 @@ fn versions() {
         let mut head = ResponseHead::default();
         let got = head.parse(bytes.as_bytes(), &LIMITS);
         assert_eq!(got.is_ok(), want.is_ok(), "{version}");
-        assert_eq!(want.ok(), got.ok().map(|_| head.view(bytes.as_bytes()).version));
+        assert_eq!(
+            want.ok(),
+            got.ok().map(|_| head.view(bytes.as_bytes()).version)
+        );
     }
     assert_eq!(refusal(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), 505);
     // What a higher version brings is no less strict, and bounded as well.
     assert_eq!(refusal(b"GET / HTTP/1.2\r\nHost : a\r\n\r\n"), 400);
     assert_eq!(refusal(b"GET / HTTP/1.2\nHost: a\r\n\r\n"), 400);
-    let limits = HeadLimits { head_bytes: 64, ..LIMITS };
+    let limits = HeadLimits {
+        head_bytes: 64,
+        ..LIMITS
+    };
     let endless = [&b"GET / HTTP/1.3\r\nX: "[..], &[b'a'; 1000]].concat();
-    assert_eq!(RequestHead::default().parse(&endless, &limits), Err(HeadFault::TooLarge));
+    assert_eq!(
+        RequestHead::default().parse(&endless, &limits),
+        Err(HeadFault::TooLarge)
+    );
 }
 
 #[test]
@@ -270,7 +315,10 @@ fn empty_lines_before_a_request() {
         let (head, _) = request(bytes.as_bytes());
         assert_eq!(head.len(), bytes.len());
     }
-    assert_eq!(refusal(("\r\n".repeat(EMPTY_LINES_MAX + 1) + rest).as_bytes()), 400);
+    assert_eq!(
+        refusal(("\r\n".repeat(EMPTY_LINES_MAX + 1) + rest).as_bytes()),
+        400
+    );
     assert_eq!(refusal("\r\n".repeat(EMPTY_LINES_MAX).as_bytes()), 0);
     assert_eq!(refusal(b"\r"), 0);
     assert_eq!(refusal(b""), 0);
@@ -280,34 +328,81 @@ fn empty_lines_before_a_request() {
 fn a_head_at_its_bound_and_above() {
     let line = "GET /target HTTP/1.1\r\n";
     let with_fields = |n: usize| format!("{line}{}\r\n", "A: b\r\n".repeat(n));
-    let parse = |bytes: &str, limits: &HeadLimits| RequestHead::default().parse(bytes.as_bytes(), limits);
+    let parse =
+        |bytes: &str, limits: &HeadLimits| RequestHead::default().parse(bytes.as_bytes(), limits);
     // Fields: RFC 6585, 5
-    let limits = HeadLimits { fields: 10, ..LIMITS };
+    let limits = HeadLimits {
+        fields: 10,
+        ..LIMITS
+    };
     assert_eq!(parse(&with_fields(10), &limits), Ok(Parse::Complete));
-    assert_eq!(parse(&with_fields(11), &limits), Err(HeadFault::TooManyFields));
+    assert_eq!(
+        parse(&with_fields(11), &limits),
+        Err(HeadFault::TooManyFields)
+    );
     let endless = with_fields(11);
-    assert_eq!(parse(&endless[..endless.len() - 2], &limits), Err(HeadFault::TooManyFields));
-    assert_eq!(parse(&with_fields(FIELDS_MAX), &LIMITS), Ok(Parse::Complete));
-    assert_eq!(parse(&with_fields(FIELDS_MAX + 1), &HeadLimits { fields: 10_000, ..LIMITS }), Err(HeadFault::TooManyFields));
+    assert_eq!(
+        parse(&endless[..endless.len() - 2], &limits),
+        Err(HeadFault::TooManyFields)
+    );
+    assert_eq!(
+        parse(&with_fields(FIELDS_MAX), &LIMITS),
+        Ok(Parse::Complete)
+    );
+    assert_eq!(
+        parse(
+            &with_fields(FIELDS_MAX + 1),
+            &HeadLimits {
+                fields: 10_000,
+                ..LIMITS
+            }
+        ),
+        Err(HeadFault::TooManyFields)
+    );
     // Bytes: told as soon as it is certain, without the end of the head.
     let whole = with_fields(10);
-    let limits = |head_bytes| HeadLimits { head_bytes, ..LIMITS };
+    let limits = |head_bytes| HeadLimits {
+        head_bytes,
+        ..LIMITS
+    };
     assert_eq!(parse(&whole, &limits(whole.len())), Ok(Parse::Complete));
-    assert_eq!(parse(&format!("\r\n{whole}"), &limits(whole.len())), Ok(Parse::Complete));
-    assert_eq!(parse(&whole, &limits(whole.len() - 1)), Err(HeadFault::TooLarge));
+    assert_eq!(
+        parse(&format!("\r\n{whole}"), &limits(whole.len())),
+        Ok(Parse::Complete)
+    );
+    assert_eq!(
+        parse(&whole, &limits(whole.len() - 1)),
+        Err(HeadFault::TooLarge)
+    );
     assert_eq!(parse(&whole[..40], &limits(41)), Ok(Parse::Partial));
     assert_eq!(parse(&whole[..40], &limits(40)), Err(HeadFault::TooLarge));
     // What follows the head does not count.
-    assert_eq!(parse(&whole.repeat(3), &limits(whole.len())), Ok(Parse::Complete));
+    assert_eq!(
+        parse(&whole.repeat(3), &limits(whole.len())),
+        Ok(Parse::Complete)
+    );
     // The target: RFC 9110, 15.5.15
-    let limits = |target_bytes| HeadLimits { target_bytes, ..LIMITS };
+    let limits = |target_bytes| HeadLimits {
+        target_bytes,
+        ..LIMITS
+    };
     assert_eq!(parse(line, &limits(7)), Ok(Parse::Partial));
     for part in ["GET /target", "GET /target ", "GET /target H", line, &whole] {
-        assert_eq!(parse(part, &limits(6)), Err(HeadFault::TargetTooLong), "{part}");
+        assert_eq!(
+            parse(part, &limits(6)),
+            Err(HeadFault::TargetTooLong),
+            "{part}"
+        );
     }
     assert_eq!(parse("GET /targe", &limits(6)), Ok(Parse::Partial));
     assert_eq!(HeadFault::TargetTooLong.status(), 414);
-    assert_eq!((HeadFault::TooLarge.status(), HeadFault::TooManyFields.status()), (431, 431));
+    assert_eq!(
+        (
+            HeadFault::TooLarge.status(),
+            HeadFault::TooManyFields.status()
+        ),
+        (431, 431)
+    );
 }
 
 #[test]
@@ -315,7 +410,11 @@ fn responses() {
     let cases = [
         ("HTTP/1.1 200 OK\r\n\r\n", 200, "OK"),
         ("HTTP/1.1 200 \r\n\r\n", 200, ""),
-        ("HTTP/1.1 404 Not  Found \t\r\nA: b\r\n\r\n", 404, "Not  Found \t"),
+        (
+            "HTTP/1.1 404 Not  Found \t\r\nA: b\r\n\r\n",
+            404,
+            "Not  Found \t",
+        ),
         ("HTTP/1.0 599 x\r\n\r\n", 599, "x"),
         ("HTTP/1.1 100 Continue\r\n\r\n", 100, "Continue"),
         // The reason is for people, and this one is in no known character set.
@@ -324,7 +423,11 @@ fn responses() {
     for (text, status, reason) in cases {
         let (head, bytes) = response(text.as_bytes());
         let view = head.view(&bytes);
-        assert_eq!((view.status, view.reason), (status, reason.as_bytes()), "{text:?}");
+        assert_eq!(
+            (view.status, view.reason),
+            (status, reason.as_bytes()),
+            "{text:?}"
+        );
         assert_eq!(head.len(), bytes.len());
     }
 }
@@ -372,7 +475,14 @@ fn responses_that_are_refused() {
 /// A head that may be right, wrong or half.
 fn any_head(first: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
     let name = prop::sample::select(vec![
-        "Host", "X-A", "", "Content-Length", "x y", "Transfer-Encoding", "A\t", "B\0",
+        "Host",
+        "X-A",
+        "",
+        "Content-Length",
+        "x y",
+        "Transfer-Encoding",
+        "A\t",
+        "B\0",
     ]);
     let value = prop::collection::vec(
         prop_oneof![8 => 0x20_u8..0x7f, 1 => any::<u8>(), 1 => Just(b'\t'), 1 => Just(b' ')],
@@ -385,13 +495,15 @@ fn any_head(first: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
     });
     let lines = prop::collection::vec(line, 0..6);
     let last = prop::sample::select(vec!["\r\n", "\r\n", "\r\n", "\n", ""]);
-    (prop::sample::select(first), lines, last, 0_usize..200).prop_map(|(first, lines, last, cut)| {
-        let mut bytes = [first.as_bytes(), &lines.concat(), last.as_bytes()].concat();
-        if cut < bytes.len() / 8 {
-            bytes.truncate(cut * 8);
-        }
-        bytes
-    })
+    (prop::sample::select(first), lines, last, 0_usize..200).prop_map(
+        |(first, lines, last, cut)| {
+            let mut bytes = [first.as_bytes(), &lines.concat(), last.as_bytes()].concat();
+            if cut < bytes.len() / 8 {
+                bytes.truncate(cut * 8);
+            }
+            bytes
+        },
+    )
 }
 
 /// What every head must be that was let through, judged anew and byte by byte.
@@ -400,10 +512,19 @@ fn assert_strict(head: &[u8], fields: Fields<'_>) {
     let text: Vec<&[u8]> = head.split(|byte| *byte == b'\n').collect();
     let (last, lines) = text.split_last().unwrap();
     assert!(last.is_empty());
-    let lines: Vec<&[u8]> = lines.iter().map(|line| line.strip_suffix(b"\r").unwrap()).collect();
-    assert!(lines.iter().all(|line| line.iter().all(|b| *b == b'\t' || *b >= 0x20 && *b != 0x7f)));
-    let named: Vec<&[u8]> =
-        lines.iter().copied().skip_while(|line| line.is_empty()).skip(1).collect();
+    let lines: Vec<&[u8]> = lines
+        .iter()
+        .map(|line| line.strip_suffix(b"\r").unwrap())
+        .collect();
+    assert!(lines
+        .iter()
+        .all(|line| line.iter().all(|b| *b == b'\t' || *b >= 0x20 && *b != 0x7f)));
+    let named: Vec<&[u8]> = lines
+        .iter()
+        .copied()
+        .skip_while(|line| line.is_empty())
+        .skip(1)
+        .collect();
     let (empty, named) = named.split_last().unwrap();
     assert!(empty.is_empty());
     assert_eq!(named.len(), fields.len());
@@ -412,7 +533,10 @@ fn assert_strict(head: &[u8], fields: Fields<'_>) {
         assert_eq!(&line[..colon], field.name);
         assert_eq!(trim(&line[colon + 1..]), field.value);
         assert!(!field.name.is_empty());
-        assert!(field.name.iter().all(|byte| super::super::field::is_token(*byte)));
+        assert!(field
+            .name
+            .iter()
+            .all(|byte| super::super::field::is_token(*byte)));
     }
 }
 

@@ -28,30 +28,102 @@ fn the_four_forms() {
     let cases: &[(Method, &str, Parts<'_>)] = &[
         // RFC 9112, 3.2.1
         (Method::Get, "/", (Origin, "", "", "/", None, "/")),
-        (Method::Get, "/a/b?c=d", (Origin, "", "", "/a/b", Some("c=d"), "/a/b?c=d")),
+        (
+            Method::Get,
+            "/a/b?c=d",
+            (Origin, "", "", "/a/b", Some("c=d"), "/a/b?c=d"),
+        ),
         (Method::Get, "/?", (Origin, "", "", "/", Some(""), "/?")),
-        (Method::Get, "/a?b?c", (Origin, "", "", "/a", Some("b?c"), "/a?b?c")),
-        (Method::Get, "//a/b", (Origin, "", "", "//a/b", None, "//a/b")),
-        (Method::Get, "/http://a/", (Origin, "", "", "/http://a/", None, "/http://a/")),
+        (
+            Method::Get,
+            "/a?b?c",
+            (Origin, "", "", "/a", Some("b?c"), "/a?b?c"),
+        ),
+        (
+            Method::Get,
+            "//a/b",
+            (Origin, "", "", "//a/b", None, "//a/b"),
+        ),
+        (
+            Method::Get,
+            "/http://a/",
+            (Origin, "", "", "/http://a/", None, "/http://a/"),
+        ),
         (Method::Options, "/a", (Origin, "", "", "/a", None, "/a")),
         // 3.2.2
-        (Method::Get, "http://a/b?c", (Absolute, "http", "a", "/b", Some("c"), "/b?c")),
-        (Method::Get, "HTTP://a:8080/", (Absolute, "HTTP", "a:8080", "/", None, "/")),
-        (Method::Get, "http://a", (Absolute, "http", "a", "/", None, "")),
-        (Method::Get, "http://a?b", (Absolute, "http", "a", "/", Some("b"), "?b")),
-        (Method::Get, "http://a?b/c", (Absolute, "http", "a", "/", Some("b/c"), "?b/c")),
-        (Method::Get, "ftp://a/b;type=i", (Absolute, "ftp", "a", "/b;type=i", None, "/b;type=i")),
-        (Method::Get, "x+y-z.1://a/", (Absolute, "x+y-z.1", "a", "/", None, "/")),
-        (Method::Get, "http://[::1]:80/", (Absolute, "http", "[::1]:80", "/", None, "/")),
-        (Method::Get, "http://a/://b", (Absolute, "http", "a", "/://b", None, "/://b")),
+        (
+            Method::Get,
+            "http://a/b?c",
+            (Absolute, "http", "a", "/b", Some("c"), "/b?c"),
+        ),
+        (
+            Method::Get,
+            "HTTP://a:8080/",
+            (Absolute, "HTTP", "a:8080", "/", None, "/"),
+        ),
+        (
+            Method::Get,
+            "http://a",
+            (Absolute, "http", "a", "/", None, ""),
+        ),
+        (
+            Method::Get,
+            "http://a?b",
+            (Absolute, "http", "a", "/", Some("b"), "?b"),
+        ),
+        (
+            Method::Get,
+            "http://a?b/c",
+            (Absolute, "http", "a", "/", Some("b/c"), "?b/c"),
+        ),
+        (
+            Method::Get,
+            "ftp://a/b;type=i",
+            (Absolute, "ftp", "a", "/b;type=i", None, "/b;type=i"),
+        ),
+        (
+            Method::Get,
+            "x+y-z.1://a/",
+            (Absolute, "x+y-z.1", "a", "/", None, "/"),
+        ),
+        (
+            Method::Get,
+            "http://[::1]:80/",
+            (Absolute, "http", "[::1]:80", "/", None, "/"),
+        ),
+        (
+            Method::Get,
+            "http://a/://b",
+            (Absolute, "http", "a", "/://b", None, "/://b"),
+        ),
         // 3.2.3
-        (Method::Connect, "a:443", (Authority, "", "a:443", "", None, "")),
-        (Method::Connect, "[::1]:443", (Authority, "", "[::1]:443", "", None, "")),
+        (
+            Method::Connect,
+            "a:443",
+            (Authority, "", "a:443", "", None, ""),
+        ),
+        (
+            Method::Connect,
+            "[::1]:443",
+            (Authority, "", "[::1]:443", "", None, ""),
+        ),
         // 3.2.4
         (Method::Options, "*", (Asterisk, "", "", "*", None, "*")),
-        (Method::Options, "http://a", (Absolute, "http", "a", "*", None, "")),
-        (Method::Options, "http://a/", (Absolute, "http", "a", "/", None, "/")),
-        (Method::Options, "http://a?b", (Absolute, "http", "a", "/", Some("b"), "?b")),
+        (
+            Method::Options,
+            "http://a",
+            (Absolute, "http", "a", "*", None, ""),
+        ),
+        (
+            Method::Options,
+            "http://a/",
+            (Absolute, "http", "a", "/", None, "/"),
+        ),
+        (
+            Method::Options,
+            "http://a?b",
+            (Absolute, "http", "a", "/", Some("b"), "?b"),
+        ),
     ];
     for (method, target, want) in cases {
         assert_eq!(parts(*method, target), Some(*want), "{method:?} {target}");
@@ -95,7 +167,13 @@ fn targets_that_are_refused() {
         (Method::Connect, "b@a:443"),
         (Method::Connect, "*"),
     ] {
-        assert_eq!(split(method, target.as_bytes()).err().map(|fault| fault.status), Some(400), "{method:?} {target:?}");
+        assert_eq!(
+            split(method, target.as_bytes())
+                .err()
+                .map(|fault| fault.status),
+            Some(400),
+            "{method:?} {target:?}"
+        );
     }
     for byte in (0..0x21).chain(0x7f..=0xff).chain([b'#']) {
         assert!(split(Method::Get, &[b'/', byte]).is_err(), "{byte}");
@@ -142,12 +220,64 @@ fn host_fields() {
 #[test]
 fn host_fields_that_are_refused() {
     for value in [
-        "a b", "a,b", "a, a", "a/b", "a?b", "a#b", "a@b", "user@example.org", "user:pass@a:80",
-        "@", "a\\b", "a%41", "a%2eb", "\u{e4}.example", "a\u{a0}", "\"a\"", "<a>", "a'b", "a!b", "a*", "a;b", "a=b",
-        "a:b", "a:8080x", "a:-1", "a:+1", "a: 1", "a:65536", "a:99999", "a:123456", "a:0080", "a:00",
-        "a:1:2", "::1", "[::1", "::1]", "[]", "[", "]", "[a]", "[1]", "[127.0.0.1]", "[::1]a", "[::1]80", "[::1]:x",
-        "[::1%25eth0]", "[v1.a]", "[::1]]", "[[::1]]", "[:::]", "[1:2:3:4:5:6:7:8:9]", "x[::1]",
-        ".", ".a", "a..b", "a..", "http://a", "a:80/",
+        "a b",
+        "a,b",
+        "a, a",
+        "a/b",
+        "a?b",
+        "a#b",
+        "a@b",
+        "user@example.org",
+        "user:pass@a:80",
+        "@",
+        "a\\b",
+        "a%41",
+        "a%2eb",
+        "\u{e4}.example",
+        "a\u{a0}",
+        "\"a\"",
+        "<a>",
+        "a'b",
+        "a!b",
+        "a*",
+        "a;b",
+        "a=b",
+        "a:b",
+        "a:8080x",
+        "a:-1",
+        "a:+1",
+        "a: 1",
+        "a:65536",
+        "a:99999",
+        "a:123456",
+        "a:0080",
+        "a:00",
+        "a:1:2",
+        "::1",
+        "[::1",
+        "::1]",
+        "[]",
+        "[",
+        "]",
+        "[a]",
+        "[1]",
+        "[127.0.0.1]",
+        "[::1]a",
+        "[::1]80",
+        "[::1]:x",
+        "[::1%25eth0]",
+        "[v1.a]",
+        "[::1]]",
+        "[[::1]]",
+        "[:::]",
+        "[1:2:3:4:5:6:7:8:9]",
+        "x[::1]",
+        ".",
+        ".a",
+        "a..b",
+        "a..",
+        "http://a",
+        "a:80/",
     ] {
         let got = host_of("GET / HTTP/1.1", &format!("Host: {value}\r\n"));
         assert_eq!(got, None, "{value}");
@@ -173,11 +303,23 @@ fn hosts_of_requests() {
         ("GET http://a/ HTTP/1.1", "Host: a\r\n", found("a", None)),
         ("GET http://A/ HTTP/1.1", "Host: a\r\n", found("A", None)),
         ("GET http://a./ HTTP/1.1", "Host: a\r\n", found("a", None)),
-        ("GET http://a:80/ HTTP/1.1", "Host: a\r\n", found("a", Some(80))),
+        (
+            "GET http://a:80/ HTTP/1.1",
+            "Host: a\r\n",
+            found("a", Some(80)),
+        ),
         ("GET http://a/ HTTP/1.1", "Host: a:80\r\n", found("a", None)),
         ("GET http://a:/ HTTP/1.1", "Host: a\r\n", found("a", None)),
-        ("GET https://a/ HTTP/1.1", "Host: a:443\r\n", found("a", None)),
-        ("GET http://a:8080/ HTTP/1.1", "Host: a:8080\r\n", found("a", Some(8080))),
+        (
+            "GET https://a/ HTTP/1.1",
+            "Host: a:443\r\n",
+            found("a", None),
+        ),
+        (
+            "GET http://a:8080/ HTTP/1.1",
+            "Host: a:8080\r\n",
+            found("a", Some(8080)),
+        ),
         ("GET http://a/ HTTP/1.1", "Host: b\r\n", None),
         ("GET http://a/ HTTP/1.1", "Host:\r\n", None),
         ("GET http://a:8080/ HTTP/1.1", "Host: a\r\n", None),
@@ -191,12 +333,24 @@ fn hosts_of_requests() {
         ("GET http://a\\@b/ HTTP/1.1", "Host: a\r\n", None),
         ("GET http://[::1/ HTTP/1.1", "Host: a\r\n", None),
         // 3.2.3
-        ("CONNECT a:443 HTTP/1.1", "Host: a:443\r\n", found("a", Some(443))),
-        ("CONNECT a:443 HTTP/1.1", "Host: a\r\n", found("a", Some(443))),
+        (
+            "CONNECT a:443 HTTP/1.1",
+            "Host: a:443\r\n",
+            found("a", Some(443)),
+        ),
+        (
+            "CONNECT a:443 HTTP/1.1",
+            "Host: a\r\n",
+            found("a", Some(443)),
+        ),
         ("CONNECT a:443 HTTP/1.1", "Host: a:80\r\n", None),
         ("CONNECT a:443 HTTP/1.1", "Host: b:443\r\n", None),
         // A field of another name that some take for Host.
-        ("GET / HTTP/1.1", "Host: a\r\nX-Host: b\r\nX-Forwarded-Host: c\r\n", found("a", None)),
+        (
+            "GET / HTTP/1.1",
+            "Host: a\r\nX-Host: b\r\nX-Forwarded-Host: c\r\n",
+            found("a", None),
+        ),
     ];
     for (line, fields, want) in cases {
         assert_eq!(host_of(line, fields), want, "{line} {fields}");
@@ -264,10 +418,14 @@ fn normal_paths() {
 
 #[test]
 fn normal_form_is_seen() {
-    for path in ["/", "/a/b.c", "/a//b", "/...", "/.a", "/a./b", "/a.b/..c", "*", ""] {
+    for path in [
+        "/", "/a/b.c", "/a//b", "/...", "/.a", "/a./b", "/a.b/..c", "*", "",
+    ] {
         assert!(is_normal(path.as_bytes()), "{path}");
     }
-    for path in ["/.", "/..", "/./a", "/a/../b", "/a/..", "/%41", "/%2F", "/a.b/.", "//..//"] {
+    for path in [
+        "/.", "/..", "/./a", "/a/../b", "/a/..", "/%41", "/%2F", "/a.b/.", "//..//",
+    ] {
         assert!(!is_normal(path.as_bytes()), "{path}");
     }
 }
@@ -278,14 +436,16 @@ fn remove_dot_segments(path: &str) -> String {
     while !input.is_empty() {
         if input.starts_with("../") {
             input.drain(..3);
-        } else if input.starts_with("./") {
-            input.drain(..2);
-        } else if input.starts_with("/./") {
+        } else if input.starts_with("./") || input.starts_with("/./") {
             input.drain(..2);
         } else if input == "/." {
             input = "/".into();
         } else if input.starts_with("/../") || input == "/.." {
-            input = if input == "/.." { "/".into() } else { input[3..].into() };
+            input = if input == "/.." {
+                "/".into()
+            } else {
+                input[3..].into()
+            };
             let keep = output.rfind('/').unwrap_or(0);
             output.truncate(keep);
         } else if input == "." || input == ".." {
@@ -300,7 +460,8 @@ fn remove_dot_segments(path: &str) -> String {
 
 fn any_path() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
-        "/", "/", ".", "..", "a", "b", "%", "%2", "%2e", "%2E", "%2F", "%41", "%25", "%c3", "32", "e", ";",
+        "/", "/", ".", "..", "a", "b", "%", "%2", "%2e", "%2E", "%2F", "%41", "%25", "%c3", "32",
+        "e", ";",
     ]);
     prop::collection::vec(piece, 0..12).prop_map(|pieces| format!("/{}", pieces.concat()))
 }

@@ -10,10 +10,10 @@ static REQUESTS: AtomicU64 = AtomicU64::new(0);
 const LARGE_BYTES: usize = 16 * 1024 * 1024;
 /// A 1x1 PNG.
 const PNG: &[u8] = &[
-    0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 0x0d, 0x49, 0x48, 0x44, 0x52, 0, 0, 0, 1,
-    0, 0, 0, 1, 8, 2, 0, 0, 0, 0x90, 0x77, 0x53, 0xde, 0, 0, 0, 0x0c, 0x49, 0x44, 0x41, 0x54, 0x08,
-    0xd7, 0x63, 0xf8, 0xcf, 0xc0, 0, 0, 0x03, 0x01, 0x01, 0, 0x18, 0xdd, 0x8d, 0xb0, 0, 0, 0, 0, 0x49,
-    0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82,
+    0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 0x0d, 0x49, 0x48, 0x44, 0x52, 0, 0, 0,
+    1, 0, 0, 0, 1, 8, 2, 0, 0, 0, 0x90, 0x77, 0x53, 0xde, 0, 0, 0, 0x0c, 0x49, 0x44, 0x41, 0x54,
+    0x08, 0xd7, 0x63, 0xf8, 0xcf, 0xc0, 0, 0, 0x03, 0x01, 0x01, 0, 0x18, 0xdd, 0x8d, 0xb0, 0, 0, 0,
+    0, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82,
 ];
 
 /// Starts it on a free port.
@@ -23,11 +23,13 @@ const PNG: &[u8] = &[
 pub(super) fn start() -> io::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = listener.local_addr()?;
-    std::thread::Builder::new().name("demo-origin".into()).spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let _ = std::thread::Builder::new().spawn(move || drop(serve(stream)));
-        }
-    })?;
+    std::thread::Builder::new()
+        .name("demo-origin".into())
+        .spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let _ = std::thread::Builder::new().spawn(move || drop(serve(stream)));
+            }
+        })?;
     Ok(address)
 }
 
@@ -83,14 +85,28 @@ struct Page {
 fn page(path: &str, asked: &[String], number: u64) -> Page {
     let html = "Content-Type: text/html; charset=utf-8\r\n";
     let text = "Content-Type: text/plain; charset=utf-8\r\n";
-    let ok = |fields: String, body: Vec<u8>| Page { status: 200, fields, body };
-    let note = |what: &str| format!("{what}\nThis is answer {number} of the origin.\n").into_bytes();
+    let ok = |fields: String, body: Vec<u8>| Page {
+        status: 200,
+        fields,
+        body,
+    };
+    let note =
+        |what: &str| format!("{what}\nThis is answer {number} of the origin.\n").into_bytes();
     match path {
-        "/" => ok(format!("{html}Cache-Control: max-age=60\r\n"), index(number)),
-        "/image.png" => ok("Content-Type: image/png\r\nCache-Control: max-age=3600\r\n".into(), PNG.to_vec()),
+        "/" => ok(
+            format!("{html}Cache-Control: max-age=60\r\n"),
+            index(number),
+        ),
+        "/image.png" => ok(
+            "Content-Type: image/png\r\nCache-Control: max-age=3600\r\n".into(),
+            PNG.to_vec(),
+        ),
         "/slow" => {
             std::thread::sleep(Duration::from_secs(1));
-            ok(format!("{text}Cache-Control: max-age=30\r\n"), note("A page that takes a second to make."))
+            ok(
+                format!("{text}Cache-Control: max-age=30\r\n"),
+                note("A page that takes a second to make."),
+            )
         }
         "/large" => ok(
             "Content-Type: application/octet-stream\r\nCache-Control: max-age=600\r\n".into(),
@@ -99,15 +115,25 @@ fn page(path: &str, asked: &[String], number: u64) -> Page {
         "/brief" => {
             if asked.iter().any(|field| field == "if-none-match: \"v1\"") {
                 let fields = "ETag: \"v1\"\r\nCache-Control: max-age=5\r\n".into();
-                return Page { status: 304, fields, body: Vec::new() };
+                return Page {
+                    status: 304,
+                    fields,
+                    body: Vec::new(),
+                };
             }
             ok(
                 format!("{text}ETag: \"v1\"\r\nCache-Control: max-age=5\r\n"),
                 note("Fresh for 5 seconds, then validated."),
             )
         }
-        "/private" => ok(format!("{text}Cache-Control: private\r\n"), note("For one client only.")),
-        "/no-store" => ok(format!("{text}Cache-Control: no-store\r\n"), note("Never stored.")),
+        "/private" => ok(
+            format!("{text}Cache-Control: private\r\n"),
+            note("For one client only."),
+        ),
+        "/no-store" => ok(
+            format!("{text}Cache-Control: no-store\r\n"),
+            note("Never stored."),
+        ),
         "/vary" => {
             let language = asked
                 .iter()
@@ -115,10 +141,16 @@ fn page(path: &str, asked: &[String], number: u64) -> Page {
                 .unwrap_or("none");
             ok(
                 format!("{text}Cache-Control: max-age=60\r\nVary: Accept-Language\r\n"),
-                note(&format!("One variant for each Accept-Language; yours: {language}.")),
+                note(&format!(
+                    "One variant for each Accept-Language; yours: {language}."
+                )),
             )
         }
-        _ => Page { status: 404, fields: format!("{text}Cache-Control: max-age=10\r\n"), body: note("No such page.") },
+        _ => Page {
+            status: 404,
+            fields: format!("{text}Cache-Control: max-age=10\r\n"),
+            body: note("No such page."),
+        },
     }
 }
 

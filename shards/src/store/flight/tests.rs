@@ -38,7 +38,9 @@ fn taken(flight: &Flight, id: ReaderId) -> String {
             News::Opening(Opening::Go(_)) => out.push_str("go"),
             News::Opening(_) => out.push('+'),
             News::Pieces(pieces) => {
-                pieces.iter().for_each(|p| out.push_str(&String::from_utf8_lossy(p)));
+                pieces
+                    .iter()
+                    .for_each(|p| out.push_str(&String::from_utf8_lossy(p)));
             }
             News::End(End::Complete(_)) => return out + "!",
             News::End(End::Broken(_)) => return out + "x",
@@ -77,7 +79,10 @@ fn a_private_response_goes_to_one_reader_only() {
     assert_eq!(taken(&flight, owner), "+secret");
     flight.end(End::Complete(Arc::from(&b""[..])));
     let news = flight.look(other);
-    assert!(matches!(news, Some(News::Opening(Opening::Go(Reason::HitForMiss)))));
+    assert!(matches!(
+        news,
+        Some(News::Opening(Opening::Go(Reason::HitForMiss)))
+    ));
 }
 
 #[test]
@@ -115,7 +120,10 @@ fn a_break_comes_after_the_pieces_before_it() {
 #[test]
 fn hungry_guests_become_due_once() {
     let flight = Flight::new(Key(1), true);
-    let guest = Guest { shard: 1, ticket: 7 };
+    let guest = Guest {
+        shard: 1,
+        ticket: 7,
+    };
     let id = flight.join(Some(guest));
     assert!(flight.feed(id).is_none());
     flight.open(head(), false);
