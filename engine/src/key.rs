@@ -20,14 +20,6 @@ impl Key {
         ((high * shards as u128) >> 64) as usize
     }
 
-    /// The key of a variant: this one and the hash of the request fields that Vary names. The
-    /// home is that of the plain key, so that all variants live on one shard.
-    #[must_use]
-    pub fn with(self, secondary: u64) -> Key {
-        // Odd, so that it is a bijection: no two hashes fall together.
-        Key(self.0 ^ u128::from(secondary.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
-    }
-
     /// Bits for a hash table.
     #[must_use]
     pub fn fold(self) -> u64 {

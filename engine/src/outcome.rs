@@ -46,12 +46,8 @@ words! {
         Method "method",
         /// The route does not cache.
         RouteOff "route-off",
-        /// The request has credentials, and what answers it may not be shared.
-        Authorization "authorization",
         /// The request forbids storing.
         RequestNoStore "request-no-store",
-        /// It asks for a part, and the whole is not worth fetching for it.
-        RangeRequest "range-request",
         /// The last response for this URL could not be shared.
         HitForMiss "hit-for-miss",
         /// The client wants another protocol.
@@ -64,20 +60,18 @@ words! {
         BadRequest "bad-request",
         /// The request is too large.
         TooLarge "too-large",
+        /// The client left before its answer.
+        ClientGone "client-gone",
         /// No site or route answers for it.
         NoSite "no-site",
         /// The client took too long.
         Timeout "timeout",
-        /// No connection to the origin could be made.
-        OriginConnect "origin-connect",
         /// The origin did not answer, or answered nonsense.
         OriginBroken "origin-broken",
         /// The origin took too long.
         OriginTimeout "origin-timeout",
         /// This server is stopping.
         Shutdown "shutdown",
-        /// A bug of ours; the connection was given up.
-        Panic "panic",
     }
 }
 
@@ -173,8 +167,7 @@ impl Outcome {
                     "fwd=request"
                 }
                 Reason::Method => "fwd=method",
-                Reason::RouteOff | Reason::Upgrade | Reason::Authorization => "fwd=bypass",
-                Reason::RangeRequest => "fwd=miss; detail=range",
+                Reason::RouteOff | Reason::Upgrade => "fwd=bypass",
                 Reason::HitForMiss => "fwd=miss; detail=hit-for-miss",
                 Reason::Busy => "fwd=miss; detail=busy",
                 _ => "fwd=uri-miss",

@@ -14,7 +14,7 @@ use crate::exchange::{home, intent};
 use crate::rt::{self, Buffer, Listener, Stream, When};
 use crate::shard::Shard;
 use ringside_engine::http::{encode, framing, HeadLimits, Length, Method, Parse, RequestHead};
-use ringside_engine::outcome::Outcome;
+use ringside_engine::outcome::{NotStored, Outcome};
 use ringside_engine::report::{family, sample, Kind, BUCKETS_US};
 use std::rc::Rc;
 use std::time::Duration;
@@ -380,6 +380,19 @@ pub fn metrics(shards: &[std::sync::Arc<Counters>]) -> Vec<u8> {
                 &labels,
                 count.read() as f64,
             );
+        }
+    }
+    let name = "ringside_not_stored_total";
+    family(
+        &mut out,
+        name,
+        "Responses meant for the cache and not stored, by reason",
+        Kind::Counter,
+    );
+    for (shard, counters) in each() {
+        for (why, count) in NotStored::ALL.iter().zip(&counters.not_stored) {
+            let labels = [("shard", shard), ("reason", why.word())];
+            sample(&mut out, name, &labels, count.read() as f64);
         }
     }
     let name = "ringside_request_duration_seconds";

@@ -3,7 +3,7 @@
 //! One writer per counter, so counting is a load and a store of a line this core owns, without a
 //! locked instruction. Names, help and kinds for operators are in `admin`.
 
-use ringside_engine::outcome::Outcome;
+use ringside_engine::outcome::{NotStored, Outcome};
 use ringside_engine::report::BUCKETS_US;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -71,6 +71,8 @@ pub struct Counters {
     pub flights: Count,
     /// Flights under way now.
     pub flights_open: Count,
+    /// Responses that were meant for the cache and not stored, by reason.
+    pub not_stored: [Count; NotStored::ALL.len()],
     /// Responses stored.
     pub stored: Count,
     /// Objects stored now.
@@ -108,6 +110,13 @@ impl Counters {
             count.add(1);
         }
         self.latency_us.add(total_us);
+    }
+
+    /// Counts one response that was not stored.
+    pub fn not_stored(&self, why: NotStored) {
+        if let Some(count) = self.not_stored.get(why as usize) {
+            count.add(1);
+        }
     }
 
     /// All requests answered.

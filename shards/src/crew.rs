@@ -296,6 +296,9 @@ async fn main(berth: Berth) -> Result<(), String> {
                     // Others first; a timer, since a task that wakes itself would starve them.
                     rt::sleep(Duration::from_millis(1)).await;
                 } else {
+                    if ours.post.has_unsent() {
+                        ours.post.flush();
+                    }
                     buffer = ours.post.sleep(&bell, buffer).await;
                 }
             }

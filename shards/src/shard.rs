@@ -423,9 +423,12 @@ impl Shard {
 
     /// What is done several times a second: clocks, levels, old marks.
     pub fn tick(&self, now: Mono) {
-        self.wall.set(rt::wall());
-        self.marks.borrow_mut().retain(|_, until| now < *until);
-        self.pools.iter().for_each(|pool| pool.close_idle(now));
+        let wall = rt::wall();
+        // What has many entries is looked through once a second.
+        if self.wall.replace(wall) != wall {
+            self.marks.borrow_mut().retain(|_, until| now < *until);
+            self.pools.iter().for_each(|pool| pool.close_idle(now));
+        }
         let memory = self.memory.borrow();
         let counters = &self.counters;
         counters.objects.set(memory.len() as u64);

@@ -44,7 +44,8 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-const REQUEST: &[u8] = b"GET /thing?a=1 HTTP/1.1\r\nHost: ringside.test\r\nUser-Agent: test\r\n\r\n";
+const REQUEST: &[u8] =
+    b"GET /thing?a=1 HTTP/1.1\r\nHost: ringside.test\r\nUser-Agent: test\r\n\r\n";
 
 fn origin() -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -55,8 +56,11 @@ fn origin() -> std::net::SocketAddr {
         let mut asked = [0; 4096];
         while socket.read(&mut asked).unwrap_or(0) > 0 {
             let body = "x".repeat(1024);
-            let head = "HTTP/1.1 200 OK\r\nCache-Control: max-age=600\r\nContent-Length: 1024\r\n\r\n";
-            socket.write_all(format!("{head}{body}").as_bytes()).unwrap();
+            let head =
+                "HTTP/1.1 200 OK\r\nCache-Control: max-age=600\r\nContent-Length: 1024\r\n\r\n";
+            socket
+                .write_all(format!("{head}{body}").as_bytes())
+                .unwrap();
         }
     });
     address
@@ -68,7 +72,9 @@ fn ask(client: &mut TcpStream, answer: &mut [u8; 8192]) -> bool {
     let mut got = 0;
     loop {
         got += client.read(&mut answer[got..]).unwrap();
-        let head = answer[..got].windows(4).position(|four| four == b"\r\n\r\n");
+        let head = answer[..got]
+            .windows(4)
+            .position(|four| four == b"\r\n\r\n");
         if head.is_some_and(|head| got >= head + 4 + 1024) {
             return answer[..got].windows(5).any(|five| five == b"; hit");
         }

@@ -127,7 +127,7 @@ fn the_target_reaches_the_origin_as_sent() {
             "/a%2Fb?x=%7e&&y=",
             "/a//b;c=d",
             "/?",
-            "/~user/%41",
+            "/~user/%C3%A4",
             "/a?b?c=/../d",
         ] {
             stage.get(target).expect(200);

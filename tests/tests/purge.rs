@@ -222,3 +222,37 @@ impl Drop for Finally<'_> {
         self.0.store(true, Ordering::SeqCst);
     }
 }
+
+#[test]
+fn a_slow_validation_that_was_overtaken_stores_nothing_after_a_purge() {
+    // A request with no-cache starts a newer fetch beside the one under way; the purge must
+    // reach both.
+    check_on(&[1, 2], |stage| {
+        stage.origin.on(
+            "/a",
+            Answer::ok("first")
+                .field("ETag", "\"1\"")
+                .field("Cache-Control", "max-age=0"),
+        );
+        stage.get("/a").expect(200).expect_body("first");
+        let gate = Gate::new();
+        stage
+            .origin
+            .on("/a", Answer::ok("old").fresh().wait_before_head(&gate));
+        let mut slow = stage.client();
+        slow.send(Ask::get("/a").bytes());
+        stage.origin.wait_for("/a", 2);
+        stage.origin.on("/a", Answer::ok("newer").fresh());
+        let insisting = Ask::get("/a").field("Cache-Control", "no-cache");
+        stage
+            .client()
+            .ask(&insisting)
+            .expect(200)
+            .expect_body("newer");
+        stage.ringside.purge(URL).expect(200);
+        gate.open();
+        slow.reply().expect(200).expect_body("old");
+        stage.origin.on("/a", Answer::ok("newest").fresh());
+        stage.get("/a").expect(200).expect_body("newest");
+    });
+}

@@ -280,6 +280,7 @@ fn trailer_line(line: &[u8]) -> Result<Fate, ChunkFault> {
         | Name::ProxyAuthorization
         | Name::Range
         | Name::SetCookie
+        | Name::SurrogateControl
         | Name::Vary
         | Name::Via
         | Name::XForwardedFor

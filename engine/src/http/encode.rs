@@ -11,6 +11,7 @@ use super::framing::Length;
 use super::head::{Request, Response};
 use super::hop::Hops;
 use super::method::{Method, Version};
+use super::target::authority;
 use crate::time::Wall;
 use alloc::vec::Vec;
 use core::fmt::Write;
@@ -44,7 +45,7 @@ pub struct Forward<'a> {
     pub client_ip: IpAddr,
     /// The scheme the client used.
     pub scheme: &'a str,
-    /// The Host value to send.
+    /// The Host value to send; it is written in normal form.
     pub host: &'a [u8],
     /// The connection ends after this request.
     pub close: bool,
@@ -79,7 +80,9 @@ pub fn request_head(
     }
     out.extend_from_slice(path_and_query);
     out.extend_from_slice(b" HTTP/1.1\r\n");
-    push_field(out, b"Host", forward.host);
+    out.extend_from_slice(b"Host: ");
+    push_host(out, forward);
+    out.extend_from_slice(b"\r\n");
     let passing = Passing::of(request, forward);
     for field in request.fields.iter().filter(|field| passing.passes(field)) {
         push_field(out, field.name, field.value);
@@ -112,6 +115,23 @@ pub fn request_head(
         out.extend_from_slice(b"Connection: close\r\n");
     }
     out.extend_from_slice(b"\r\n");
+}
+
+/// The host in normal form: lower case, no last dot, no empty or usual port (RFC 9110, 4.2.3).
+///
+/// A key does not tell these spellings apart, so the origin must not see them either: it could
+/// answer one of them with an error or a redirect that is then stored for all.
+fn push_host(out: &mut Vec<u8>, forward: &Forward<'_>) {
+    let Ok(host) = authority(forward.host) else {
+        out.extend_from_slice(forward.host);
+        return;
+    };
+    out.extend(host.name.iter().map(u8::to_ascii_lowercase));
+    let usual = if forward.scheme == "https" { 443 } else { 80 };
+    if let Some(port) = host.port.filter(|port| *port != usual) {
+        out.push(b':');
+        push_decimal(out, u64::from(port));
+    }
 }
 
 /// Which fields of a request go to the origin as they are.
@@ -158,18 +178,20 @@ impl<'a> Passing<'a> {
         }
     }
 
-    /// Behind a CGI-like interface `Content_Length` and `Content-Length` are one variable. So a
-    /// name with underscores that could be taken for one that is written here does not pass.
+    /// Behind a CGI-like interface `Content_Length` and `Content-Length` are one variable, and for
+    /// some `Content.Length` is, too. So a name that could be taken for one that is written here
+    /// does not pass.
     fn is_disguised(&self, name: &[u8]) -> bool {
         let mut plain = [0_u8; 24];
         let Some(plain) = plain.get_mut(..name.len()) else {
             return false;
         };
-        if memchr::memchr(b'_', name).is_none() {
-            return false;
-        }
         for (to, from) in plain.iter_mut().zip(name) {
-            *to = if *from == b'_' { b'-' } else { *from };
+            *to = if from.is_ascii_alphanumeric() {
+                *from
+            } else {
+                b'-'
+            };
         }
         match Name::from_bytes(plain) {
             Name::ContentLength | Name::TransferEncoding => true,
@@ -248,14 +270,10 @@ fn push_forwarded(out: &mut Vec<u8>, fields: Fields<'_>, forward: &Forward<'_>) 
     push_address(out, forward.client_ip);
     out.extend_from_slice(if v6 { b"]\";proto=" } else { b";proto=" });
     out.extend_from_slice(forward.scheme.as_bytes());
-    if !forward.host.is_empty() {
+    // What is no host could end the string early.
+    if !forward.host.is_empty() && authority(forward.host).is_ok() {
         out.extend_from_slice(b";host=\"");
-        out.extend(
-            forward
-                .host
-                .iter()
-                .filter(|byte| !matches!(byte, b'"' | b'\\')),
-        );
+        push_host(out, forward);
         out.push(b'"');
     }
     out.extend_from_slice(b"\r\n");

@@ -210,6 +210,10 @@ pub fn authority(value: &[u8]) -> Result<Host<'_>, TargetFault> {
     }
     let end = memchr::memchr(b':', value).unwrap_or(value.len());
     let (name, rest) = value.split_at(end);
+    // A port of nobody: an http URI without a host is invalid (RFC 9110, 4.2.1).
+    if name.is_empty() && !rest.is_empty() {
+        return Err(malformed);
+    }
     let mut before = b'.';
     for byte in name {
         // A label is never empty: "a..b" and ".a" are nobody's names.

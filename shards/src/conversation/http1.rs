@@ -116,6 +116,7 @@ struct HitRest {
     bytes: u64,
     began_us: u64,
     status: u16,
+    outcome: Outcome,
     keep: bool,
 }
 
@@ -165,6 +166,7 @@ fn answer(
         file,
         bytes,
         status,
+        outcome,
     }) = quick(shard, &request, &intent, now)
     {
         stream.deadline(When::Write, shard.setting.limits().send, now);
@@ -178,6 +180,7 @@ fn answer(
             bytes,
             began_us,
             status,
+            outcome,
             keep,
         };
         let hit = Hit { gather, rest };
@@ -243,13 +246,14 @@ fn finish_hit(
         bytes,
         began_us,
         status,
+        outcome,
         keep,
     } = hit;
     let sent = sending - gather.bytes() as u64;
     shard.give_gather(gather);
     let total_us = rt::now_us().saturating_sub(began_us);
     let counters = &shard.counters;
-    counters.request(Outcome::Hit, total_us);
+    counters.request(outcome, total_us);
     counters.sent_bytes.add(sent);
     counters.hit_bytes.add(bytes.min(sent));
     if shard.lines.borrow().is_on() {

@@ -6,6 +6,7 @@ use crate::shard::Shard;
 use crate::store::{Filling, Flight};
 use ringside_engine::fault::Fault;
 use ringside_engine::http::{ChunkedDecoder, Length};
+use ringside_engine::outcome::NotStored;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -193,7 +194,7 @@ impl Intake<'_> {
         self.taken += n as u64;
         self.shard.counters.fetched_bytes.add(n as u64);
         if self.taken > self.content.bytes_max && self.flight.may_store() {
-            self.flight.give_up_storing();
+            self.flight.give_up_storing(NotStored::TooLarge);
         }
     }
 
@@ -239,7 +240,7 @@ impl Intake<'_> {
             }
             // The budget is spent on what is being read: go on without storing, and wait for our
             // own readers to take what we parked.
-            self.flight.give_up_storing();
+            self.flight.give_up_storing(NotStored::NoMemory);
             self.flight.drained(0).await;
             rt::sleep(MEMORY_PAUSE).await;
             if !self.flight.has_readers() {

@@ -41,7 +41,7 @@ impl Delivered {
     /// The client left before anything was sent.
     pub fn gone() -> Delivered {
         Delivered {
-            outcome: Outcome::Refused(Reason::Timeout),
+            outcome: Outcome::Refused(Reason::ClientGone),
             status: 499,
             bytes: 0,
             first_byte_us: None,
@@ -167,7 +167,7 @@ pub async fn quick(visit: &Visit, quick: super::look::Quick) -> Delivered {
     let bytes = if gone { 0 } else { quick.bytes.min(sending) };
     visit.shard.counters.hit_bytes.add(bytes);
     Delivered {
-        outcome: Outcome::Hit,
+        outcome: quick.outcome,
         status: quick.status,
         bytes,
         first_byte_us: None,

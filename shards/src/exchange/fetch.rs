@@ -604,12 +604,18 @@ async fn respond(fetch: Fetch, route: &RouteFacts, mut arrived: Arrived) -> Resu
     let trailers = match ended.result {
         Ok(trailers) => trailers,
         Err(fault) => {
+            if storing.is_ok() {
+                shard.counters.not_stored(NotStored::Incomplete);
+            }
             release(&fetch, route, arrived, false);
             return Err(fault);
         }
     };
     if storing.is_ok() && flight.may_store() {
         store(&fetch, &flight_head);
+    } else if storing.is_ok() {
+        // It was given up on the way.
+        shard.counters.not_stored(flight.why_not_stored());
     }
     home::unlist(shard, flight);
     flight.end(End::Complete(trailers));
@@ -659,7 +665,11 @@ fn settle_unstored(fetch: &Fetch, why: NotStored, status: u16) {
     home::unlist(shard, &fetch.flight);
     // A purge says nothing of the response, and a server error nothing of the resource
     // (RFC 9111, 4.3.3): what comes next may well be shared, and what we hold is as good as before.
-    if fetch.pass.is_some() || why == NotStored::Purged || status >= 500 {
+    if fetch.pass.is_some() {
+        return;
+    }
+    shard.counters.not_stored(why);
+    if why == NotStored::Purged || status >= 500 {
         return;
     }
     shard.mark(fetch.asked.key, rt::now());
@@ -718,6 +728,8 @@ fn store(fetch: &Fetch, head: &FlightHead) {
     if shard.memory.borrow_mut().store(&parts).is_some() {
         shard.counters.stored.add(1);
         shard.unmark(fetch.asked.key);
+    } else {
+        shard.counters.not_stored(NotStored::NoMemory);
     }
     shard.bury_dead();
 }

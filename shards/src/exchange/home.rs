@@ -9,7 +9,7 @@ use crate::store::{Flight, Object};
 use ringside_engine::cache::{self, only_if_cached, Serve};
 use ringside_engine::http::Method;
 use ringside_engine::key::Key;
-use ringside_engine::outcome::{Outcome, Reason};
+use ringside_engine::outcome::{NotStored, Outcome, Reason};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -53,8 +53,11 @@ pub fn consider(shard: &Rc<Shard>, asked: Box<Asked>, guest: Option<Guest>) -> C
     } else if shard.memory.borrow().has(key) {
         reason = Reason::VaryMiss;
     }
-    if only_if_cached(&request) || shard.stopping.get() {
+    if only_if_cached(&request) {
         return Considered::Go(Reason::OnlyIfCached);
+    }
+    if shard.stopping.get() {
+        return Considered::Go(Reason::Shutdown);
     }
     // The answer to HEAD can't be stored for those who want the content: no flight for it.
     if request.method == Method::Head {
@@ -75,7 +78,7 @@ pub fn consider(shard: &Rc<Shard>, asked: Box<Asked>, guest: Option<Guest>) -> C
     let id = flight.join(guest);
     if insists {
         // Whoever comes later is better served by the newer fetch.
-        shard.flights.borrow_mut().remove(&key);
+        close_flights(shard, key);
     }
     shard
         .flights
@@ -110,6 +113,15 @@ pub fn unlist(shard: &Shard, flight: &Rc<Flight>) {
     }
 }
 
+/// Nobody joins the flights of `key` any more, and none of them stores. A flight that left the list
+/// without this could store after a purge, or over a newer one's object.
+fn close_flights(shard: &Shard, key: Key) {
+    let flights = shard.flights.borrow_mut().remove(&key).unwrap_or_default();
+    flights
+        .iter()
+        .for_each(|flight| flight.give_up_storing(NotStored::Purged));
+}
+
 /// Makes `key` unservable: when this returns, no shard serves an object stored before, and no
 /// fetch begun before will store. Returns how many objects died.
 ///
@@ -117,9 +129,7 @@ pub fn unlist(shard: &Shard, flight: &Rc<Flight>) {
 /// here. They are told to let go for the memory's sake only.
 pub fn purge(shard: &Shard, key: Key) -> usize {
     let count = shard.memory.borrow_mut().purge(key);
-    if let Some(flights) = shard.flights.borrow_mut().remove(&key) {
-        flights.iter().for_each(|flight| flight.close_to_others());
-    }
+    close_flights(shard, key);
     shard.unmark(key);
     shard.counters.purged.add(count as u64);
     shard.bury_dead();

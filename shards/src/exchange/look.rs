@@ -33,6 +33,8 @@ pub struct Quick {
     pub bytes: u64,
     /// Status code.
     pub status: u16,
+    /// Fresh, or stale as the request allows.
+    pub outcome: Outcome,
 }
 
 /// What was found for a request.
@@ -73,6 +75,15 @@ pub fn quick(
     }
     object.touch();
     compose(shard, request, intent, keep, now)
+}
+
+/// How an object from memory is counted: a request may allow a stale one (RFC 9111, 5.2.1.2).
+fn served(object: &Object, now: Mono) -> Outcome {
+    if object.facts.is_fresh(now) {
+        Outcome::Hit
+    } else {
+        Outcome::Stale(Reason::Expired)
+    }
 }
 
 /// Fields that make an answer depend on more than freshness.
@@ -133,6 +144,7 @@ fn compose(
     if object.pieces().len() > crate::store::flight::PIECES_AT_ONCE {
         return None;
     }
+    let outcome = served(object, now);
     let mut gather = shard.take_gather();
     let scratch = gather.scratch();
     scratch.extend_from_slice(object.head());
@@ -140,7 +152,7 @@ fn compose(
         scratch,
         &shard.setting,
         object.facts.age(now),
-        Outcome::Hit,
+        outcome,
         super::deliver::connection(request.version, intent.keep),
     );
     let status = object.facts.status;
@@ -151,6 +163,7 @@ fn compose(
             file: None,
             bytes: 0,
             status,
+            outcome,
         });
     }
     let bytes = object.body_bytes();
@@ -175,6 +188,7 @@ fn compose(
         file: object_file,
         bytes,
         status,
+        outcome,
     })
 }
 
@@ -376,6 +390,7 @@ pub fn reason_of(fault: &Fault) -> Reason {
     match fault.status {
         504 => Reason::OriginTimeout,
         503 => Reason::Busy,
+        499 => Reason::ClientGone,
         413 => Reason::TooLarge,
         408 => Reason::Timeout,
         400 => Reason::BadRequest,

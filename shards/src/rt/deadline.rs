@@ -133,15 +133,6 @@ pub fn sweep(now: Mono, stopping: bool) -> usize {
     })
 }
 
-/// How many sockets of this shard wait between requests.
-pub fn idle_count() -> usize {
-    TABLE.with_borrow(|table| {
-        let idle =
-            |entry: &&Entry| entry.fd != FREE && entry.at != NEVER && entry.when == When::Idle;
-        table.entries.iter().filter(idle).count()
-    })
-}
-
 const _: () = assert!(std::mem::size_of::<Entry>() <= 24);
 
 #[cfg(test)]

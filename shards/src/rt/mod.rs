@@ -24,7 +24,7 @@ mod stream;
 pub use bell::{Bell, Ringer};
 pub use buffer::Buffer;
 pub use clock::{now, now_us, wall};
-pub use deadline::{idle_count, sweep, When};
+pub use deadline::{sweep, When};
 pub use gather::{Gather, GATHER_PARTS};
 use guard::Task;
 pub use listener::Listener;

@@ -202,28 +202,6 @@ impl Stream {
         let _ = self.socket(|socket| socket.set_linger(Some(Duration::ZERO)));
     }
 
-    /// Drops bytes that have arrived and nobody will read, without waiting. Closing a socket
-    /// with unread bytes resets it, and the reset may overtake our last answer.
-    pub fn discard_arrived(&self, bytes_max: usize) {
-        let mut sink = [0_u8; 4096];
-        let mut dropped = 0;
-        while dropped < bytes_max {
-            // SAFETY: the pointer and length are those of `sink`; the call does not wait.
-            let got = unsafe {
-                libc::recv(
-                    self.raw(),
-                    sink.as_mut_ptr().cast(),
-                    sink.len(),
-                    libc::MSG_DONTWAIT,
-                )
-            };
-            match usize::try_from(got) {
-                Ok(n) if n > 0 => dropped += n,
-                _ => return,
-            }
-        }
-    }
-
     /// Resolves when bytes can be written.
     pub(super) fn writable(&self) -> impl Future<Output = io::Result<()>> + '_ {
         self.tcp().writable(false)

@@ -21,7 +21,7 @@ use ringside_engine::cache::Facts;
 use ringside_engine::fault::Fault;
 use ringside_engine::http::Fields;
 use ringside_engine::key::{Key, Seed};
-use ringside_engine::outcome::Reason;
+use ringside_engine::outcome::{NotStored, Reason};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -128,6 +128,7 @@ pub struct Flight {
     pub key: Key,
     joinable: Cell<bool>,
     may_store: Cell<bool>,
+    why_not: Cell<NotStored>,
     stir: RefCell<Option<OnDue>>,
     state: RefCell<State>,
     /// Guests that became due for an answer; drained by the home room.
@@ -150,6 +151,7 @@ impl Flight {
             key,
             joinable: Cell::new(joinable),
             may_store: Cell::new(joinable),
+            why_not: Cell::new(NotStored::Purged),
             stir: RefCell::default(),
             due: RefCell::default(),
             state: RefCell::new(State {
@@ -181,6 +183,11 @@ impl Flight {
     /// The response may become an object.
     pub fn may_store(&self) -> bool {
         self.may_store.get()
+    }
+
+    /// Why it may not, once it may not.
+    pub fn why_not_stored(&self) -> NotStored {
+        self.why_not.get()
     }
 
     /// Would this request get the response that is arriving? Unknown yet counts as yes; the
@@ -262,7 +269,10 @@ impl Flight {
     }
 
     /// Stops keeping what was read: it is not going to be stored.
-    pub fn give_up_storing(&self) {
+    pub fn give_up_storing(&self, why: NotStored) {
+        if self.may_store.get() {
+            self.why_not.set(why);
+        }
         self.close_to_others();
         let mut state = self.state.borrow_mut();
         state.keep_all = false;

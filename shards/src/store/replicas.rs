@@ -72,7 +72,8 @@ impl Replicas {
 
     /// Keeps a handle that the home gave us.
     pub fn keep(&mut self, object: Arc<Object>) {
-        if self.entries_max == 0 {
+        // It may have died on its way here, and the word to let go have come before it.
+        if self.entries_max == 0 || !object.is_live() {
             return;
         }
         let key = object.key();

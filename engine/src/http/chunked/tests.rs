@@ -90,6 +90,11 @@ fn contents() {
             "X-A: 1\r\n",
         ),
         ("0\r\nCache-Control: a\r\n\r\n", "", ""),
+        (
+            "0\r\nSurrogate-Control: a\r\nCDN-Cache-Control: b\r\n\r\n",
+            "",
+            "",
+        ),
     ];
     for (input, content, trailers) in cases {
         let want = Whole {

@@ -112,12 +112,59 @@ fn fields_pass_in_their_order_and_spelling() {
                 "content-_length: 1\n",
             ),
             (
+                "Content.Length: 5\nTransfer~Encoding: chunked\nContent!Length: 5\nContentLength: 1\n",
+                "ContentLength: 1\n",
+            ),
+            (
                 "X_Forwarded_For: a\nX_Other: b\n",
                 "X_Forwarded_For: a\nX_Other: b\n",
             ),
         ],
         &plain(),
     );
+}
+
+#[test]
+fn spellings_of_one_host_are_one() {
+    // RFC 9110, 4.2.3: the key does not tell them apart, so the origin must not see them.
+    for (host, scheme, want) in [
+        (&b"example.org"[..], "http", "example.org"),
+        (b"Example.ORG", "http", "example.org"),
+        (b"example.org.", "http", "example.org"),
+        (b"example.org:", "http", "example.org"),
+        (b"example.org.:80", "http", "example.org"),
+        (b"example.org:80", "https", "example.org:80"),
+        (b"example.org:443", "https", "example.org"),
+        (b"EXAMPLE.org:8080", "http", "example.org:8080"),
+        (b"[2001:DB8::1]:80", "http", "[2001:db8::1]"),
+        (b"", "http", ""),
+    ] {
+        let forward = Forward {
+            host,
+            scheme,
+            forwarded: Forwarded::Rfc7239,
+            ..plain()
+        };
+        let (head, bytes) = heads::request(b"GET / HTTP/1.1\r\nHost: other\r\n\r\n");
+        let mut out = Vec::new();
+        request_head(&mut out, &head.view(&bytes), b"/", &forward);
+        let named = match want {
+            "" => String::new(),
+            _ => format!(";host=\"{want}\""),
+        };
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            format!("GET / HTTP/1.1\r\nHost: {want}\r\nForwarded: for=192.0.2.1;proto={scheme}{named}\r\n\r\n")
+        );
+    }
+    // What is no host is not quoted for the origin to trust.
+    let mut out = Vec::new();
+    let broken = Forward {
+        host: b"a\";for=b",
+        ..plain()
+    };
+    push_forwarded(&mut out, Fields::new(b"", &[]), &broken);
+    assert_eq!(out, b"Forwarded: for=192.0.2.1;proto=http\r\n");
 }
 
 #[test]

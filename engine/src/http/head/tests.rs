@@ -254,6 +254,34 @@ fn every_control_byte_is_refused_everywhere() {
 }
 
 #[test]
+fn every_byte_has_its_places() {
+    // RFC 9110, 5.5, 5.6.2 and 9.1; RFC 9112, 3 and 5: each byte in a method, a name, a value.
+    for byte in 0..=u8::MAX {
+        let tried = |before: &str, after: &str| {
+            let bytes = [before.as_bytes(), &[byte], after.as_bytes()].concat();
+            refusal(&bytes) == 200
+        };
+        let token = super::super::field::is_token(byte);
+        assert_eq!(tried("A", "B / HTTP/1.1\r\n\r\n"), token, "{byte}");
+        assert_eq!(tried("", "GET / HTTP/1.1\r\n\r\n"), token, "{byte}");
+        let field = "GET / HTTP/1.1\r\nX";
+        assert_eq!(tried(field, "Y: b\r\n\r\n"), token || byte == b':');
+        assert_eq!(tried(field, ": b\r\n\r\n"), token || byte == b':');
+        assert_eq!(tried("GET / HTTP/1.1\r\n", "Y: b\r\n\r\n"), token, "{byte}");
+        let text = byte == b'\t' || (byte >= 0x20 && byte != 0x7f);
+        for (before, after) in [("X: ", "b"), ("X: a", ""), ("X:", ""), ("X: a", "b")] {
+            let before = format!("GET / HTTP/1.1\r\n{before}");
+            let after = format!("{after}\r\n\r\n");
+            assert_eq!(tried(&before, &after), text, "{byte} in {before:?}");
+        }
+        // No byte makes three words of two, or ends a version.
+        assert!(!tried("GET /", "HTTP/1.1\r\n\r\n") || byte == b' ');
+        assert!(!tried("GET", "/ HTTP/1.1\r\n\r\n") || byte == b' ');
+        assert!(!tried("GET / HTTP/1.1", "\r\n\r\n"), "{byte}");
+    }
+}
+
+#[test]
 fn versions() {
     // RFC 9110, 2.5: a higher minor version is taken as the highest known; 15.6.6 for 505.
     for (version, want) in [

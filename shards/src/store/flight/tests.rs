@@ -95,7 +95,7 @@ fn what_all_have_taken_is_freed_unless_kept() {
     flight.push(piece(budget, b"12345"));
     let _ = taken(&flight, quick);
     assert_eq!(flight.parked_bytes(), 5, "kept for storing");
-    flight.give_up_storing();
+    flight.give_up_storing(NotStored::TooLarge);
     assert_eq!(flight.parked_bytes(), 5, "kept for the slow reader");
     let _ = taken(&flight, slow);
     assert_eq!(flight.parked_bytes(), 0);
