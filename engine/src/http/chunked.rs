@@ -77,7 +77,7 @@ enum State {
 #[derive(Clone, Debug)]
 pub struct Decoder {
     state: State,
-    /// Bytes of the chunk that are still to come.
+    /// Bytes of the chunk that are still to come; 0 before the next size.
     left: u64,
     /// Bytes of the size line, or of the trailer section, so far.
     line_bytes: usize,
@@ -193,9 +193,6 @@ impl Decoder {
     fn digit(&mut self, byte: u8, digits: u8) -> Result<State, ChunkFault> {
         self.count(CHUNK_LINE_BYTES_MAX)?;
         let value = (byte as char).to_digit(16).ok_or(ChunkFault::Size)?;
-        if digits == 0 {
-            self.left = 0;
-        }
         // At most sixteen digits, zeros included, and the top bit clear: no sum of a size and what
         // came before overflows (RFC 9112, 7.1: "MUST anticipate potentially large").
         if digits >= 16 || self.left >> 59 != 0 {

@@ -254,6 +254,24 @@ fn every_control_byte_is_refused_everywhere() {
 }
 
 #[test]
+fn cleanness_does_not_rest_on_the_grammar() {
+    // httparse refuses most of these as well; a version of it that did not must not open a hole.
+    for text in [
+        "a\nb", "a\rb", "\n", "\r\r\n", "\r\n\n", "a\n\r", "\0", "a\0", "\x01", "a\x0b", "\x1f",
+        "\x7f", "a\x7f",
+    ] {
+        assert!(!is_clean(text.as_bytes()), "{text:?}");
+    }
+    for text in [
+        "", "a", "\r", "a\r", "\r\n", "\r\n\r\n", "\t", "a\tb\r\n", "\u{80}",
+    ] {
+        assert!(is_clean(text.as_bytes()), "{text:?}");
+    }
+    // A clean text has no unclean beginning: what is told of a part is never taken back.
+    assert_eq!(refusal(b"GET / HTTP/1.1\r\nX: a\x7f"), 400);
+}
+
+#[test]
 fn every_byte_has_its_places() {
     // RFC 9110, 5.5, 5.6.2 and 9.1; RFC 9112, 3 and 5: each byte in a method, a name, a value.
     for byte in 0..=u8::MAX {
