@@ -104,6 +104,9 @@ mod tests {
             ("lines=1-2", Ignore),
             ("bytes=0-1-2", Ignore),
             ("bytes=99999999999999999999999-", Unsatisfiable),
+            // 2^64 + 4: not the fifth byte.
+            ("bytes=18446744073709551620-", Unsatisfiable),
+            ("bytes=0-18446744073709551620", One(0, 9999)),
         ];
         for (value, want) in cases {
             assert_eq!(parse(value.as_bytes(), 10_000), want, "{value}");

@@ -29,8 +29,9 @@ impl Ringer {
             return Err(io::Error::last_os_error());
         }
         // SAFETY: a fresh descriptor that nobody else owns.
+        let event = unsafe { OwnedFd::from_raw_fd(fd) };
         Ok(Ringer {
-            event: Arc::new(unsafe { OwnedFd::from_raw_fd(fd) }),
+            event: Arc::new(event),
         })
     }
 

@@ -34,10 +34,8 @@ impl MemFile {
             return Err(io::Error::last_os_error());
         }
         // SAFETY: a fresh descriptor that nobody else owns.
-        Ok(MemFile {
-            file: unsafe { OwnedFd::from_raw_fd(fd) },
-            bytes: 0,
-        })
+        let file = unsafe { OwnedFd::from_raw_fd(fd) };
+        Ok(MemFile { file, bytes: 0 })
     }
 
     /// Appends bytes. A memory copy; it waits for nothing.
