@@ -58,11 +58,16 @@ pub fn converse(
                     Some(taken) => buffer = taken,
                     None => return,
                 }
-                let (result, read) = stream.read(buffer).await;
-                buffer = read;
-                if !matches!(result, Ok(n) if n > 0) {
-                    shard.give_buffer(buffer);
-                    return;
+                match stream.read_arrived(&mut buffer) {
+                    Ok(n) if n > 0 => {}
+                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                        shard.give_buffer(std::mem::take(&mut buffer));
+                        continue;
+                    }
+                    _ => {
+                        shard.give_buffer(buffer);
+                        return;
+                    }
                 }
             }
             let turn = match begin(&shard, &stream, client, buffer) {

@@ -1,6 +1,6 @@
 //! Many parts written as one: a head, what changes per request, and pieces of a body.
 
-use monoio::buf::IoVecBuf;
+use monoio::buf::{IoBuf, IoVecBuf};
 use std::io;
 
 /// Parts of one write at most.
@@ -148,8 +148,16 @@ impl<K: AsRef<[u8]> + 'static> Gather<K> {
         stream: &super::Stream,
     ) -> (io::Result<()>, Box<Self>) {
         while !self.is_empty() {
-            let (result, parts) = stream.write_parts(Parts(self)).await;
-            self = parts.0;
+            // A single part is cheaper as a plain send.
+            let result = if self.len - self.first == 1 {
+                let (result, part) = stream.write(One(self)).await;
+                self = part.0;
+                result
+            } else {
+                let (result, parts) = stream.write_parts(Parts(self)).await;
+                self = parts.0;
+                result
+            };
             match result {
                 Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), self),
                 Ok(n) => self.advance(n),
@@ -157,6 +165,22 @@ impl<K: AsRef<[u8]> + 'static> Gather<K> {
             }
         }
         (Ok(()), self)
+    }
+}
+
+struct One<K>(Box<Gather<K>>);
+
+impl<K> Unpin for One<K> {}
+
+// SAFETY: the part points into memory that `keep` or `scratch`, in the box that the runtime owns
+// during the operation, owns and nobody changes.
+unsafe impl<K: AsRef<[u8]> + 'static> IoBuf for One<K> {
+    fn read_ptr(&self) -> *const u8 {
+        self.0.first().as_ptr()
+    }
+
+    fn bytes_init(&self) -> usize {
+        self.0.first().len()
     }
 }
 

@@ -1,5 +1,6 @@
 //! A connected TCP socket on this shard's ring.
 
+use super::buffer::Buffer;
 use super::deadline::{Place, When};
 use monoio::buf::{IoBuf, IoBufMut, IoVecBuf};
 use monoio::io::{AsyncReadRent, AsyncWriteRent};
@@ -122,6 +123,21 @@ impl Stream {
         buffer: B,
     ) -> impl Future<Output = (io::Result<usize>, B)> + '_ {
         self.tcp_mut().read(buffer)
+    }
+
+    /// Reads what has arrived, after [`Stream::readable`], into the room of `buffer`, without
+    /// waiting: one system call, cheaper than another turn through the ring. 0 is the end.
+    ///
+    /// # Errors
+    /// The kernel's; `WouldBlock` when nothing is there after all.
+    pub fn read_arrived(&self, buffer: &mut Buffer) -> io::Result<usize> {
+        let (at, room) = (buffer.write_ptr(), buffer.bytes_total());
+        // SAFETY: the pointer and length are those of the buffer's room; the call does not wait.
+        let n = unsafe { libc::recv(self.raw(), at.cast(), room, libc::MSG_DONTWAIT) };
+        let n = usize::try_from(n).map_err(|_| io::Error::last_os_error())?;
+        // SAFETY: the kernel wrote `n` bytes into the room.
+        unsafe { buffer.set_init(n) };
+        Ok(n)
     }
 
     /// Writes some of `buffer`; returns how much.
