@@ -165,14 +165,11 @@ async fn answer(shard: &Rc<Shard>, method: Method, target: &[u8]) -> Reply {
 }
 
 async fn purge(shard: &Rc<Shard>, query: &[u8]) -> Reply {
-    let value = query
-        .split(|byte| *byte == b'&')
-        .find_map(|pair| pair.strip_prefix(b"url="))
-        .map(decoded);
+    // All that follows is the URL: its own query may come unescaped.
+    let value = query.strip_prefix(b"url=").map(decoded);
     let Some(url) = value else {
         return plain(400, "name the URL: POST /purge?url=http://host/path\n");
     };
-    // A query of the purged URL may come unescaped: then it is the rest of ours.
     let Some(rest) = url.strip_prefix(b"http://") else {
         return plain(400, "the URL must begin with http://\n");
     };

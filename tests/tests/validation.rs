@@ -283,3 +283,79 @@ fn many_clients_share_one_validation() {
             .expect_field("If-None-Match", "\"1\"");
     });
 }
+
+/// Waits until this many requests for `/a` wait in one fetch, then lets the origin answer.
+fn joined(
+    stage: &ringside_tests::Stage,
+    gate: &Gate,
+    asks: [Ask; 2],
+) -> Vec<ringside_tests::Reply> {
+    let mut clients = Vec::new();
+    for ask in asks {
+        let mut client = stage.client();
+        client.send(ask.bytes());
+        stage.origin.wait_for("/a", 2);
+        clients.push(client);
+    }
+    // The second asks for nothing at the origin that could be waited for. Should it come later than
+    // this, it is answered by a fetch of its own, and the script holds all the same.
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    gate.open();
+    clients.iter_mut().map(|client| client.reply()).collect()
+}
+
+#[test]
+fn a_validation_answers_its_own_variant_only() {
+    // RFC 9111, 4.1: who waits for another variant's validation must not get that variant.
+    check_on(&[1, 2], |stage| {
+        let gate = Arc::new(Gate::new());
+        let before = gate.clone();
+        stage.origin.on_each("/a", move |received, number| {
+            let who = received.field("X-User").unwrap_or_default().to_owned();
+            let vary = |answer: Answer| {
+                answer
+                    .field("Vary", "X-User")
+                    .field("ETag", "\"1\"")
+                    .field("Cache-Control", "max-age=0")
+            };
+            match (number, received.field("If-None-Match")) {
+                (_, Some(_)) => vary(Answer::status(304)).wait_before_head(&before),
+                _ => vary(Answer::ok(format!("for {who}"))),
+            }
+        });
+        let alice = Ask::get("/a").field("X-User", "alice");
+        stage
+            .client()
+            .ask(&alice)
+            .expect(200)
+            .expect_body("for alice");
+        let bob = Ask::get("/a").field("X-User", "bob");
+        let replies = joined(stage, &gate, [alice, bob]);
+        replies[0].expect(200).expect_body("for alice");
+        replies[1].expect(200).expect_body("for bob");
+    });
+}
+
+#[test]
+fn a_cookie_on_a_304_is_for_one_client() {
+    // RFC 9111, 7.3
+    check_on(&[1, 2], |stage| {
+        let gate = Arc::new(Gate::new());
+        let before = gate.clone();
+        stage.origin.on_each("/a", move |received, _| {
+            let answer = match received.field("If-None-Match") {
+                Some(_) => Answer::status(304)
+                    .field("Set-Cookie", "sid=alice")
+                    .wait_before_head(&before),
+                None => Answer::ok("hello"),
+            };
+            answer
+                .field("ETag", "\"1\"")
+                .field("Cache-Control", "max-age=0")
+        });
+        stage.get("/a").expect(200);
+        let replies = joined(stage, &gate, [Ask::get("/a"), Ask::get("/a")]);
+        let cookies = |reply: &ringside_tests::Reply| reply.field("Set-Cookie").is_some();
+        assert!(cookies(&replies[0]) && !cookies(&replies[1]));
+    });
+}

@@ -72,7 +72,10 @@ pub fn converse(
             }
             let turn = match begin(&shard, &stream, client, buffer) {
                 Begun::Hit(hit) => {
-                    let (result, gather) = hit.gather.write_to(&stream).await;
+                    let (result, gather) = hit
+                        .gather
+                        .write_to(&stream, shard.setting.limits().send)
+                        .await;
                     finish_hit(&shard, client, hit.rest, result.is_ok(), gather)
                 }
                 Begun::Slow(turn) => turn.await,
@@ -174,7 +177,6 @@ fn answer(
         outcome,
     }) = quick(shard, &request, &intent, now)
     {
-        stream.deadline(When::Write, shard.setting.limits().send, now);
         let in_file = if file.is_some() { bytes } else { 0 };
         let sending = gather.bytes() as u64 + in_file;
         let keep = intent.keep;
@@ -197,7 +199,7 @@ fn answer(
             }
         };
     }
-    stream.no_deadline();
+    stream.no_deadline(When::Read);
     let (shard, stream) = (shard.clone(), stream.clone());
     let visit = Visit {
         shard,
@@ -220,7 +222,12 @@ async fn send_file(
     file: Arc<BodyFile>,
 ) -> Turn {
     let (result, gather) = stream
-        .send_file(hit.gather, file.file(), 0..hit.rest.bytes)
+        .send_file(
+            hit.gather,
+            file.file(),
+            0..hit.rest.bytes,
+            shard.setting.limits().send,
+        )
         .await;
     finish_hit(&shard, client, hit.rest, result.is_ok(), gather)
 }
@@ -269,7 +276,7 @@ fn finish_hit(
             Some(&request),
             status,
             bytes,
-            Outcome::Hit,
+            outcome,
             total_us,
             None,
         );
@@ -322,9 +329,13 @@ async fn slowly(
         }
         match head.parse(buffer.unread(), &shard.setting.head_limits) {
             Ok(Parse::Complete) => {
+                stream.no_deadline(When::Read);
                 return match answer(&shard, &stream, client, buffer, head) {
                     Begun::Hit(hit) => {
-                        let (result, gather) = hit.gather.write_to(&stream).await;
+                        let (result, gather) = hit
+                            .gather
+                            .write_to(&stream, shard.setting.limits().send)
+                            .await;
                         finish_hit(&shard, client, hit.rest, result.is_ok(), gather)
                     }
                     Begun::Slow(turn) => turn.await,
@@ -426,8 +437,8 @@ async fn send_refusal(
     );
     gather.push_scratch();
     let bytes = gather.bytes() as u64;
-    stream.deadline(When::Write, shard.setting.limits().send, rt::now());
-    let (result, gather) = gather.write_to(stream).await;
+    let patience = shard.setting.limits().send;
+    let (result, gather) = gather.write_to(stream, patience).await;
     shard.counters.sent_bytes.add(bytes - gather.bytes() as u64);
     shard.give_gather(gather);
     result.is_ok()

@@ -136,6 +136,7 @@ impl Intake<'_> {
                 .deadline(When::Write, self.content.patience, rt::now());
             let (result, back) = self.stream.read(std::mem::take(buffer)).await;
             *buffer = back;
+            self.stream.no_deadline(When::Write);
             match result {
                 Ok(n) if n > 0 => {}
                 other => return Err(self.read_fault(other.is_ok())),
@@ -151,6 +152,8 @@ impl Intake<'_> {
             .deadline(When::Write, self.content.patience, rt::now());
         let (result, filling) = self.stream.read(filling).await;
         self.filling = Some(filling);
+        // We may wait for readers and memory now, which is no silence of the origin.
+        self.stream.no_deadline(When::Write);
         match result {
             Ok(0) if self.stream.expired() => Err(self.read_fault(true)),
             Ok(n) => {

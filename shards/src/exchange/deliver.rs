@@ -7,7 +7,7 @@
 use super::look::handle;
 use super::source::Source;
 use super::Visit;
-use crate::rt::{self, When};
+use crate::rt;
 use crate::shard::{Keep, Setting};
 use crate::store::flight::News;
 use crate::store::object::BodyFile;
@@ -271,6 +271,9 @@ async fn send_span(
         Keep::Replica(object) => Keep::Replica(object.clone()),
         Keep::Piece(_) | Keep::Fixed(_) => Keep::Fixed(b""),
     };
+    if left == 0 {
+        return write(visit, gather).await.map_err(|_| 0);
+    }
     if let Some(file) = object.file() {
         return write_file(visit, gather, file, span)
             .await
@@ -310,11 +313,8 @@ async fn send_span(
 /// Writes a gather within the time a client may take, and gives it back.
 async fn write(visit: &Visit, gather: Box<rt::Gather<Keep>>) -> std::io::Result<()> {
     let bytes = gather.bytes() as u64;
-    visit
-        .stream
-        .deadline(When::Write, visit.shard.setting.limits().send, rt::now());
-    let (result, gather) = gather.write_to(&visit.stream).await;
-    visit.stream.no_deadline();
+    let patience = visit.shard.setting.limits().send;
+    let (result, gather) = gather.write_to(&visit.stream, patience).await;
     visit
         .shard
         .counters
@@ -332,11 +332,11 @@ async fn write_file(
     span: std::ops::Range<u64>,
 ) -> std::io::Result<()> {
     let bytes = gather.bytes() as u64 + (span.end - span.start);
-    visit
+    let patience = visit.shard.setting.limits().send;
+    let (result, gather) = visit
         .stream
-        .deadline(When::Write, visit.shard.setting.limits().send, rt::now());
-    let (result, gather) = visit.stream.send_file(gather, file.file(), span).await;
-    visit.stream.no_deadline();
+        .send_file(gather, file.file(), span, patience)
+        .await;
     if result.is_ok() {
         visit.shard.counters.sent_bytes.add(bytes);
     }

@@ -433,8 +433,8 @@ fn validated(fetch: &Fetch, route: &RouteFacts, stale: &Arc<Object>, arrived: &A
     };
     let facts = Facts::validated(&request, &fresh, &news, &route.policy, &times);
     let (names, variant) = variant_of(shard, &fresh, &request);
-    let may_store =
-        fetch.flight.may_store() && cache::storable(&request, &fresh, &route.policy).is_ok();
+    let storable = cache::storable(&request, &fresh, &route.policy);
+    let may_store = fetch.flight.may_store() && storable.is_ok();
     let object = stale
         .freshened(&head, &names, variant, facts)
         .unwrap_or_else(|| stale.clone());
@@ -448,7 +448,10 @@ fn validated(fetch: &Fetch, route: &RouteFacts, stale: &Arc<Object>, arrived: &A
         shard.memory.borrow_mut().remove(stale);
         object.kill();
     }
-    fetch.flight.open(Opening::Object(object), false);
+    // What the 304 made private is for the one whose request it answers.
+    fetch
+        .flight
+        .open(Opening::Object(object), storable.is_err());
     shard.bury_dead();
     true
 }
@@ -513,7 +516,7 @@ fn hand_over(fetch: &Fetch, mut arrived: Arrived) -> Result<(), Fault> {
     };
     let len = arrived.head.len();
     arrived.buffer.consume(len);
-    arrived.connection.stream.no_deadline();
+    arrived.connection.stream.no_deadline(When::Write);
     *tunnel.0.borrow_mut() = Some((arrived.connection, arrived.buffer));
     fetch
         .flight
@@ -527,8 +530,14 @@ async fn respond(fetch: Fetch, route: &RouteFacts, mut arrived: Arrived) -> Resu
     let (shard, flight) = (&fetch.shard, &fetch.flight);
     let request = fetch.asked.request();
     let response = arrived.view();
-    let length = framing::response(request.method, &response)
-        .map_err(|fault| Fault::origin(502, fault.what))?;
+    let length = match framing::response(request.method, &response) {
+        Ok(length) => length,
+        Err(fault) => {
+            release(&fetch, route, arrived, false);
+            return Err(Fault::origin(502, fault.what));
+        }
+    };
+    arrived.connection.stream.no_deadline(When::Write);
     let content_bytes = match length {
         Length::Exact(bytes) => Some(bytes),
         _ => None,
@@ -583,7 +592,9 @@ async fn respond(fetch: Fetch, route: &RouteFacts, mut arrived: Arrived) -> Resu
         Ok(()) => flight.open(Opening::Head(flight_head.clone()), false),
         Err(why) => {
             settle_unstored(&fetch, *why, flight_head.status);
-            flight.open(Opening::Head(flight_head.clone()), true);
+            // A purge, or a newer fetch, forbids storing; those who wait here may share it still.
+            let private = *why != NotStored::Purged;
+            flight.open(Opening::Head(flight_head.clone()), private);
         }
     }
     let content = Content {
@@ -669,7 +680,9 @@ fn settle_unstored(fetch: &Fetch, why: NotStored, status: u16) {
         return;
     }
     shard.counters.not_stored(why);
-    if why == NotStored::Purged || status >= 500 {
+    // Nor does what this one request brought with it.
+    let of_request = matches!(why, NotStored::Authorization | NotStored::RequestNoStore);
+    if why == NotStored::Purged || of_request || status >= 500 {
         return;
     }
     shard.mark(fetch.asked.key, rt::now());

@@ -212,6 +212,11 @@ pub async fn find(visit: &Visit, mut asked: Option<Asking>) -> Found {
                         // It is another variant's flight: the home knows better by now.
                         reason = Reason::VaryMiss;
                     }
+                    Found::Object(keep, outcome) if selected(visit, &keep) => {
+                        return Found::Object(keep, outcome);
+                    }
+                    // A validation that was joined before it was known whose variant it is.
+                    Found::Object(..) => reason = Reason::VaryMiss,
                     found => return found,
                 }
             }
@@ -283,6 +288,11 @@ async fn ask(visit: &Visit) -> Asking {
         )
         .await;
     match told {
+        Some(Told::Object(object)) if !object.is_live() => {
+            // It was purged while the letter was under way.
+            source.settled();
+            Asking::Done(Found::Go(Reason::NotStored))
+        }
         Some(Told::Object(object)) => {
             source.settled();
             Asking::Done(Found::Object(keep_replica(shard, object), Outcome::Hit))
@@ -377,6 +387,11 @@ pub async fn wait_for_opening(visit: &Visit, mut source: Source, outcome: Outcom
             }
         }
     }
+}
+
+fn selected(visit: &Visit, keep: &Keep) -> bool {
+    let (seed, fields) = (visit.shard.setting.seed, visit.request().fields);
+    handle(keep).is_some_and(|object| crate::store::replicas::selects(object, seed, fields))
 }
 
 fn suits(visit: &Visit, head: &FlightHead) -> bool {

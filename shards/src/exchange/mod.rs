@@ -200,6 +200,9 @@ async fn pass(mut visit: Visit, reason: Reason) -> Left {
         }
         Found::Gone => Delivered::gone(),
     };
+    if let Some((_, arrived)) = tunnel.take() {
+        visit.shard.give_buffer(arrived);
+    }
     settle(visit, delivered, upload).await
 }
 
@@ -227,15 +230,11 @@ async fn switch(
                 .unwrap_or_default(),
         );
         let idle = visit.shard.setting.limits().idle;
-        moved = tunnel::run(
-            &visit.stream,
-            early,
-            connection.stream.clone(),
-            arrived,
-            idle,
-        )
-        .await;
+        let mut late = Buffer::default();
+        late.extend(arrived.unread());
+        moved = tunnel::run(&visit.stream, early, connection.stream.clone(), late, idle).await;
     }
+    visit.shard.give_buffer(arrived);
     let outcome = if delivered.gone {
         outcome
     } else {

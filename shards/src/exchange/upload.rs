@@ -91,7 +91,7 @@ impl Upload {
                         origin.close();
                     }
                 }
-                upload.client.no_deadline();
+                upload.client.no_deadline(When::Read);
                 upload.finish.take();
             },
             move || drop(after.finish.take()),

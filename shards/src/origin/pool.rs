@@ -10,7 +10,7 @@
 //! Every connection, idle ones too, holds one of `connections` permits.
 
 use crate::counters::Counters;
-use crate::rt::{self, Semaphore, Stream};
+use crate::rt::{self, Semaphore, Stream, When};
 use ringside_config::Origin;
 use ringside_engine::fault::Fault;
 use ringside_engine::origin::Balance;
@@ -163,8 +163,9 @@ impl Pool {
 
     /// Keeps a connection for the next request, if this origin keeps them.
     pub fn keep(&self, connection: Connection, now: Mono) {
-        if self.origin.keep_alive {
-            connection.stream.no_deadline();
+        // Somebody who waits for a permit gets this one's: it goes with the connection.
+        if self.origin.keep_alive && !self.permits.has_waiters() {
+            connection.stream.no_deadline(When::Write);
             if let Some(idle) = self.idle.borrow_mut().get_mut(connection.server) {
                 idle.push(Idle {
                     connection,

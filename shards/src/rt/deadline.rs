@@ -6,7 +6,8 @@
 //!   such as 408 can still be sent;
 //! - [`When::Write`] shuts both sides: a write fails.
 //!
-//! One entry is 24 bytes; a sweep looks at every entry once.
+//! A read and a write may be awaited at the same time by two tasks, so each has a deadline of its
+//! own. One entry is 24 bytes; a sweep looks at every entry once.
 
 use ringside_engine::time::Mono;
 use std::cell::RefCell;
@@ -26,9 +27,12 @@ pub enum When {
 
 struct Entry {
     fd: RawFd,
-    at: Mono,
-    when: When,
-    expired: bool,
+    /// The read that is awaited is one between requests.
+    idle: bool,
+    read_expired: bool,
+    write_expired: bool,
+    read_at: Mono,
+    write_at: Mono,
 }
 
 const NEVER: Mono = Mono(u64::MAX);
@@ -53,9 +57,11 @@ impl Place {
         TABLE.with_borrow_mut(|table| {
             let entry = Entry {
                 fd,
-                at: NEVER,
-                when: When::Read,
-                expired: false,
+                idle: false,
+                read_expired: false,
+                write_expired: false,
+                read_at: NEVER,
+                write_at: NEVER,
             };
             if let Some(slot) = table.free.pop() {
                 if let Some(place) = table.entries.get_mut(slot as usize) {
@@ -70,22 +76,27 @@ impl Place {
 
     pub(super) fn set(&self, when: When, after: Duration, now: Mono) {
         let ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
-        self.edit(|entry| {
-            entry.at = Mono(now.0.saturating_add(ms));
-            entry.when = when;
+        let at = Mono(now.0.saturating_add(ms).min(NEVER.0 - 1));
+        self.edit(|entry| match when {
+            When::Idle | When::Read => {
+                entry.read_at = at;
+                entry.idle = when == When::Idle;
+            }
+            When::Write => entry.write_at = at,
         });
     }
 
-    pub(super) fn clear(&self) {
-        self.edit(|entry| entry.at = NEVER);
+    pub(super) fn clear(&self, when: When) {
+        self.edit(|entry| match when {
+            When::Idle | When::Read => entry.read_at = NEVER,
+            When::Write => entry.write_at = NEVER,
+        });
     }
 
     pub(super) fn expired(&self) -> bool {
         TABLE.with_borrow(|table| {
-            table
-                .entries
-                .get(self.0 as usize)
-                .is_some_and(|entry| entry.expired)
+            let entry = table.entries.get(self.0 as usize);
+            entry.is_some_and(|entry| entry.read_expired || entry.write_expired)
         })
     }
 
@@ -103,7 +114,8 @@ impl Drop for Place {
         TABLE.with_borrow_mut(|table| {
             if let Some(entry) = table.entries.get_mut(self.0 as usize) {
                 entry.fd = FREE;
-                entry.at = NEVER;
+                entry.read_at = NEVER;
+                entry.write_at = NEVER;
             }
             table.free.push(self.0);
         });
@@ -115,19 +127,23 @@ pub fn sweep(now: Mono, stopping: bool) -> usize {
     TABLE.with_borrow_mut(|table| {
         let mut ended = 0;
         for entry in &mut table.entries {
-            let over = entry.at <= now || (stopping && entry.when == When::Idle);
-            if entry.fd == FREE || entry.expired || entry.at == NEVER || !over {
+            if entry.fd == FREE {
                 continue;
             }
-            entry.expired = true;
-            ended += 1;
-            let how = match entry.when {
-                When::Idle | When::Read => libc::SHUT_RD,
-                When::Write => libc::SHUT_RDWR,
-            };
-            // SAFETY: `fd` is open: its owner drops the place, which frees the entry, before it
-            // closes the socket. An error (not connected any more) leaves nothing to do.
-            unsafe { libc::shutdown(entry.fd, how) };
+            let waits_idle = entry.idle && entry.read_at != NEVER;
+            if !entry.read_expired && (entry.read_at <= now || (stopping && waits_idle)) {
+                entry.read_expired = true;
+                ended += 1;
+                // SAFETY: `fd` is open: its owner drops the place, which frees the entry, before
+                // it closes the socket. An error (not connected any more) leaves nothing to do.
+                unsafe { libc::shutdown(entry.fd, libc::SHUT_RD) };
+            }
+            if !entry.write_expired && entry.write_at <= now {
+                entry.write_expired = true;
+                ended += 1;
+                // SAFETY: as above.
+                unsafe { libc::shutdown(entry.fd, libc::SHUT_RDWR) };
+            }
         }
         ended
     })

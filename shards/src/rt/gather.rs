@@ -2,6 +2,7 @@
 
 use monoio::buf::{IoBuf, IoVecBuf};
 use std::io;
+use std::time::Duration;
 
 /// Parts of one write at most.
 pub const GATHER_PARTS: usize = 20;
@@ -139,15 +140,19 @@ impl<K: AsRef<[u8]>> Gather<K> {
 }
 
 impl<K: AsRef<[u8]> + 'static> Gather<K> {
-    /// Writes everything to `stream`; the gather comes back either way.
+    /// Writes everything to `stream`, which may take nothing for `patience`; the gather comes back
+    /// either way.
     ///
     /// # Errors
     /// The peer is gone or over its time.
     pub async fn write_to(
         mut self: Box<Self>,
         stream: &super::Stream,
+        patience: Duration,
     ) -> (io::Result<()>, Box<Self>) {
         while !self.is_empty() {
+            // Each write that moved something begins the peer's time anew.
+            stream.deadline(super::When::Write, patience, super::now());
             // A single part is cheaper as a plain send.
             let result = if self.len - self.first == 1 {
                 let (result, part) = stream.write(One(self)).await;
@@ -164,6 +169,7 @@ impl<K: AsRef<[u8]> + 'static> Gather<K> {
                 Err(error) => return (Err(error), self),
             }
         }
+        stream.no_deadline(super::When::Write);
         (Ok(()), self)
     }
 }

@@ -97,6 +97,14 @@ impl Semaphore {
         }
     }
 
+    /// Somebody waits for a permit.
+    pub fn has_waiters(&self) -> bool {
+        self.queue
+            .borrow()
+            .iter()
+            .any(|waiter| !waiter.is_forgotten())
+    }
+
     /// A permit, if one is free.
     pub fn try_enter(self: &Rc<Self>) -> Option<Permit> {
         let free = self.free.get().checked_sub(1)?;

@@ -9,6 +9,7 @@ use super::{Gather, Stream};
 use std::io;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::time::Duration;
 
 /// Bytes handed to the kernel at once.
 const SEND_BYTES: u64 = 1024 * 1024;
@@ -79,10 +80,12 @@ impl Stream {
         mut gather: Box<Gather<K>>,
         file: &MemFile,
         span: Range<u64>,
+        patience: Duration,
     ) -> (io::Result<()>, Box<Gather<K>>) {
         self.nonblocking(true);
         let mut at = span.start;
         let result = loop {
+            self.deadline(super::When::Write, patience, super::now());
             let progress = if gather.is_empty() {
                 self.send_some_of(file, &mut at, span.end)
             } else {
@@ -100,6 +103,7 @@ impl Stream {
             }
         };
         self.nonblocking(false);
+        self.no_deadline(super::When::Write);
         (result, gather)
     }
 
@@ -156,7 +160,9 @@ mod tests {
             let mut gather: Box<Gather<Vec<u8>>> = Gather::new();
             gather.scratch().extend_from_slice(b"head");
             gather.push_scratch();
-            let (result, gather) = stream.send_file(gather, &file, 5..7_999_990).await;
+            let (result, gather) = stream
+                .send_file(gather, &file, 5..7_999_990, patience)
+                .await;
             result.unwrap();
             // The file may go while its pages are on their way.
             drop(file);

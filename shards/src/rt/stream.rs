@@ -83,7 +83,7 @@ impl Stream {
             if let Some(error) = stream.socket(|socket| socket.take_error())? {
                 return Err(error);
             }
-            stream.place.clear();
+            stream.place.clear(When::Write);
         }
         Ok(stream)
     }
@@ -178,9 +178,9 @@ impl Stream {
         self.place.set(when, after, now);
     }
 
-    /// No deadline any more.
-    pub fn no_deadline(&self) {
-        self.place.clear();
+    /// No deadline for `when` any more.
+    pub fn no_deadline(&self, when: When) {
+        self.place.clear(when);
     }
 
     /// A deadline has ended it.

@@ -240,19 +240,21 @@ impl Flight {
 
     // The fetching side.
 
-    /// Passes an interim response on to whoever reads now.
+    /// Passes an interim response on to the first reader.
     pub fn interim(&self, head: Arc<[u8]>) {
         self.state.borrow_mut().interim.push(head);
         self.tell_all();
     }
 
-    /// The head is there (or what stands for it). With `private`, only the first reader that is
-    /// still here gets it and the others are told to go by themselves.
+    /// The head is there (or what stands for it). With `private`, only the first reader, whose
+    /// request it answers, gets it; the others are told to go by themselves.
     pub fn open(&self, opening: Opening, private: bool) {
         {
             let mut state = self.state.borrow_mut();
             if private {
-                state.private_to = state.readers.iter().position(Option::is_some);
+                // The request that was sent is the first reader's. Whoever else waits must not
+                // get what may be that one's alone, even when it has left.
+                state.private_to = Some(0);
                 state.keep_all = false;
             }
             state.opening = Some(opening);
@@ -409,7 +411,8 @@ impl State {
     fn look(&mut self, id: ReaderId) -> Option<News> {
         let private_to = self.private_to;
         let reader = self.readers.get_mut(id)?.as_mut()?;
-        if let Some(interim) = self.interim.get(reader.interim) {
+        // Interim responses answer the first reader's request; nobody knows yet who may share them.
+        if let (0, Some(interim)) = (id, self.interim.get(reader.interim)) {
             reader.interim += 1;
             return Some(News::Interim(interim.clone()));
         }

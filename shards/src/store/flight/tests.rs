@@ -66,18 +66,31 @@ fn a_late_reader_gets_everything_from_the_start() {
 }
 
 #[test]
-fn a_private_response_goes_to_one_reader_only() {
+fn a_private_response_goes_to_the_first_reader_only() {
     let budget = Budget::new(1 << 20);
     let flight = Flight::new(Key(1), true);
-    let gone = flight.join(None);
     let owner = flight.join(None);
     let other = flight.join(None);
-    flight.leave(gone);
+    flight.interim(Arc::from(&b"HTTP/1.1 103 Early Hints\r\n\r\n"[..]));
     flight.open(head(), true);
     flight.push(piece(budget, b"secret"));
     assert!(!flight.is_joinable());
-    assert_eq!(taken(&flight, owner), "+secret");
+    assert_eq!(taken(&flight, owner), "i+secret");
     flight.end(End::Complete(Arc::from(&b""[..])));
+    let news = flight.look(other);
+    assert!(matches!(
+        news,
+        Some(News::Opening(Opening::Go(Reason::HitForMiss)))
+    ));
+}
+
+#[test]
+fn nobody_inherits_a_private_response() {
+    let flight = Flight::new(Key(1), true);
+    let owner = flight.join(None);
+    let other = flight.join(None);
+    flight.leave(owner);
+    flight.open(head(), true);
     let news = flight.look(other);
     assert!(matches!(
         news,
