@@ -275,18 +275,23 @@ async fn ask(visit: &Visit) -> Asking {
         shard.counters.letters_refused.add(1);
         return Asking::Done(Found::Go(Reason::Busy));
     }
-    let ticket = shard.ticket();
-    let source = Source::there(shard.clone(), at, ticket);
-    let told = shard
-        .demand(
-            at,
-            ticket,
-            Letter::Ask {
-                ticket,
-                asked: visit.asked(),
-            },
-        )
-        .await;
+    let mut asked_again = 0;
+    let (source, told) = loop {
+        let ticket = shard.ticket();
+        let source = Source::there(shard.clone(), at, ticket);
+        let asked = visit.asked();
+        let told = shard
+            .demand(at, ticket, Letter::Ask { ticket, asked })
+            .await;
+        match told {
+            // It was replaced or purged while the letter was under way: the home knows more.
+            Some(Told::Object(object)) if !object.is_live() && asked_again < ASK_AGAIN_MAX => {
+                source.settled();
+                asked_again += 1;
+            }
+            told => break (source, told),
+        }
+    };
     match told {
         Some(Told::Object(object)) if !object.is_live() => {
             // It was purged while the letter was under way.

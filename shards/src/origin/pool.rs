@@ -10,12 +10,13 @@
 //! Every connection, idle ones too, holds one of `connections` permits.
 
 use crate::counters::Counters;
-use crate::rt::{self, Semaphore, Stream, When};
+use crate::rt::{self, oneshot, First, Semaphore, Sender, Stream, When};
 use ringside_config::Origin;
 use ringside_engine::fault::Fault;
 use ringside_engine::origin::Balance;
 use ringside_engine::time::Mono;
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -45,6 +46,8 @@ pub struct Pool {
     /// By server, so that a kept connection does not decide whose turn it is.
     idle: RefCell<Vec<Vec<Idle>>>,
     permits: Rc<Semaphore>,
+    /// Fetches that found all permits taken: each is content with a connection that is kept, too.
+    waiting: RefCell<VecDeque<Sender<Connection>>>,
 }
 
 impl Pool {
@@ -66,6 +69,7 @@ impl Pool {
             addresses: RefCell::new(addresses),
             idle: RefCell::new(origin.servers.iter().map(|_| Vec::new()).collect()),
             permits: Semaphore::new(origin.connections_max),
+            waiting: RefCell::default(),
             origin: origin.clone(),
         }
     }
@@ -99,7 +103,16 @@ impl Pool {
             }
             let held = match permit.take().or_else(|| self.permits.try_enter()) {
                 Some(held) => held,
-                None => self.wait_for_permit().await?,
+                None => match self.wait(fresh).await? {
+                    First::One(permit) => permit,
+                    First::Other(connection) => {
+                        counters.reused.add(1);
+                        return Ok(Connection {
+                            reused: true,
+                            ..connection
+                        });
+                    }
+                },
             };
             match self.connect(server, counters).await {
                 Ok(stream) => {
@@ -120,12 +133,23 @@ impl Pool {
         Err(fault)
     }
 
-    async fn wait_for_permit(&self) -> Result<rt::Permit, Fault> {
+    /// Waits until a permit is given back, or (unless `fresh` is asked) a connection is kept.
+    async fn wait(&self, fresh: bool) -> Result<First<rt::Permit, Connection>, Fault> {
         // An idle connection that is not fit for this fetch gives its permit first.
         let spare = self.idle.borrow_mut().iter_mut().find_map(Vec::pop);
         drop(spare);
+        let (sender, kept) = oneshot();
+        if !fresh {
+            self.waiting.borrow_mut().push_back(sender);
+        }
+        let kept = async {
+            match kept.await {
+                Some(connection) => connection,
+                None => std::future::pending().await,
+            }
+        };
         let patience = self.origin.connect_timeout;
-        rt::within(patience, self.permits.enter())
+        rt::within(patience, rt::first(self.permits.enter(), kept))
             .await
             .ok_or_else(|| Fault::machine(503, "all connections to the origin are in use"))
     }
@@ -163,15 +187,23 @@ impl Pool {
 
     /// Keeps a connection for the next request, if this origin keeps them.
     pub fn keep(&self, connection: Connection, now: Mono) {
-        // Somebody who waits for a permit gets this one's: it goes with the connection.
-        if self.origin.keep_alive && !self.permits.has_waiters() {
-            connection.stream.no_deadline(When::Write);
-            if let Some(idle) = self.idle.borrow_mut().get_mut(connection.server) {
-                idle.push(Idle {
-                    connection,
-                    since: now,
-                });
+        if !self.origin.keep_alive {
+            return;
+        }
+        connection.stream.no_deadline(When::Write);
+        loop {
+            let next = self.waiting.borrow_mut().pop_front();
+            match next {
+                Some(waiting) if waiting.is_forgotten() => {}
+                Some(waiting) => return waiting.send(connection),
+                None => break,
             }
+        }
+        if let Some(idle) = self.idle.borrow_mut().get_mut(connection.server) {
+            idle.push(Idle {
+                connection,
+                since: now,
+            });
         }
     }
 

@@ -65,6 +65,26 @@ impl<T> Future for Waiting<T> {
     }
 }
 
+/// What came first of two waits.
+pub enum First<A, B> {
+    /// The one.
+    One(A),
+    /// The other.
+    Other(B),
+}
+
+/// Waits for the first of two, and drops the other. Neither may own an operation in flight.
+pub async fn first<A: Future, B: Future>(one: A, other: B) -> First<A::Output, B::Output> {
+    let (mut one, mut other) = (Box::pin(one), Box::pin(other));
+    std::future::poll_fn(|cx| {
+        if let Poll::Ready(value) = one.as_mut().poll(cx) {
+            return Poll::Ready(First::One(value));
+        }
+        other.as_mut().poll(cx).map(First::Other)
+    })
+    .await
+}
+
 /// Counts what may be under way at a time; those above wait in order.
 pub struct Semaphore {
     free: Cell<usize>,
@@ -95,14 +115,6 @@ impl Semaphore {
             // The queue lives as long as `self`, so a sender is only dropped after sending.
             None => Permit(self.clone()),
         }
-    }
-
-    /// Somebody waits for a permit.
-    pub fn has_waiters(&self) -> bool {
-        self.queue
-            .borrow()
-            .iter()
-            .any(|waiter| !waiter.is_forgotten())
     }
 
     /// A permit, if one is free.

@@ -28,7 +28,7 @@ pub use deadline::{sweep, When};
 pub use gather::{Gather, GATHER_PARTS};
 use guard::Task;
 pub use listener::Listener;
-pub use local::{oneshot, Permit, Semaphore, Sender, Waiting};
+pub use local::{first, oneshot, First, Permit, Semaphore, Sender, Waiting};
 pub use memfile::MemFile;
 pub use stream::{Arrived, Stream};
 
