@@ -23,6 +23,7 @@ use ringside_config::Plan;
 use ringside_engine::key::Seed;
 use std::fmt;
 use std::net::SocketAddr;
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::rc::Rc;
 use std::sync::mpsc::{channel, Sender};
 use std::sync::Arc;
@@ -286,7 +287,11 @@ async fn main(berth: Berth) -> Result<(), String> {
             loop {
                 let mut handled = 0;
                 while let Some((from, letter)) = ours.post.take() {
-                    read(&ours, &at_stop, from, letter);
+                    // A fault of ours in one letter must not leave the shard deaf to the others.
+                    let carry = AssertUnwindSafe(|| read(&ours, &at_stop, from, letter));
+                    if catch_unwind(carry).is_err() {
+                        ours.counters.panics.add(1);
+                    }
                     handled += 1;
                     if handled >= LETTERS_PER_TURN {
                         break;
