@@ -13,6 +13,7 @@ use crate::counters::{Count, Counters};
 use crate::exchange::{home, intent};
 use crate::rt::{self, Buffer, Listener, Stream, When};
 use crate::shard::Shard;
+use ringside_engine::http::target::split_query;
 use ringside_engine::http::{encode, framing, HeadLimits, Length, Method, Parse, RequestHead};
 use ringside_engine::outcome::{NotStored, Outcome};
 use ringside_engine::report::{family, sample, Kind, BUCKETS_US};
@@ -137,10 +138,7 @@ async fn converse(shard: &Rc<Shard>, stream: &Stream) {
 }
 
 async fn answer(shard: &Rc<Shard>, method: Method, target: &[u8]) -> Reply {
-    let (path, query) = match target.iter().position(|byte| *byte == b'?') {
-        Some(at) => (&target[..at], &target[at + 1..]),
-        None => (target, &b""[..]),
-    };
+    let (path, query) = split_query(target);
     let method = if method == Method::Head {
         Method::Get
     } else {
@@ -154,7 +152,7 @@ async fn answer(shard: &Rc<Shard>, method: Method, target: &[u8]) -> Reply {
             kind: "text/plain; version=0.0.4; charset=utf-8",
             text: metrics(&shard.siblings),
         },
-        (Method::Post, b"/purge") => purge(shard, query).await,
+        (Method::Post, b"/purge") => purge(shard, query.unwrap_or_default()).await,
         (_, b"/healthz" | b"/metrics") => plain(405, "use GET\n"),
         (_, b"/purge") => plain(405, "use POST /purge?url=http://host/path\n"),
         _ => plain(
@@ -178,10 +176,7 @@ async fn purge(shard: &Rc<Shard>, query: &[u8]) -> Reply {
         .position(|byte| matches!(byte, b'/' | b'?'))
         .unwrap_or(rest.len());
     let (host, target) = rest.split_at(at);
-    let (path, query) = match target.iter().position(|byte| *byte == b'?') {
-        Some(at) => (&target[..at], Some(&target[at + 1..])),
-        None => (target, None),
-    };
+    let (path, query) = split_query(target);
     let path = if path.is_empty() { b"/" } else { path };
     let Some(key) = intent::key_of(&shard.setting, host, path, query) else {
         return plain(404, "no site is configured for this host and path\n");

@@ -269,9 +269,9 @@ async fn main(berth: Berth) -> Result<(), String> {
         berth.budget,
     );
     let listeners = Rc::new(Listeners::default());
-    for (number, socket) in (0_u16..).zip(berth.sockets) {
+    for socket in berth.sockets {
         let listener = Listener::start(socket).map_err(|error| error.to_string())?;
-        listeners.start(&shard, listener, number);
+        listeners.start(&shard, listener);
     }
     if let Some(socket) = berth.admin {
         let listener = Listener::start(socket).map_err(|error| error.to_string())?;
@@ -342,10 +342,7 @@ fn read(shard: &Rc<Shard>, listeners: &Listeners, from: usize, letter: Letter) {
         Letter::Unmark { key } => shard.unmark(key),
         Letter::Promote { object } => promote::start(shard, object),
         Letter::LetGo { key } => shard.replicas.borrow_mut().let_go(key),
-        Letter::Socket {
-            arrived,
-            listener: _,
-        } => listen::serve(shard, arrived),
+        Letter::Socket { arrived } => listen::serve(shard, arrived),
         Letter::Addresses {
             origin,
             server,

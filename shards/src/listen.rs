@@ -25,18 +25,18 @@ impl Listeners {
         self.0.borrow().iter().for_each(|listener| listener.stop());
     }
 
-    /// Starts accepting from `listener`, as number `number` of the Plan.
-    pub fn start(&self, shard: &Rc<Shard>, listener: Listener, number: u16) {
+    /// Starts accepting from `listener`.
+    pub fn start(&self, shard: &Rc<Shard>, listener: Listener) {
         let listener = Rc::new(listener);
         self.0.borrow_mut().push(listener.clone());
         let (shard, counters) = (shard.clone(), shard.counters.clone());
-        rt::spawn(accept_forever(shard, listener, number), move || {
+        rt::spawn(accept_forever(shard, listener), move || {
             counters.panics.add(1)
         });
     }
 }
 
-async fn accept_forever(shard: Rc<Shard>, listener: Rc<Listener>, number: u16) {
+async fn accept_forever(shard: Rc<Shard>, listener: Rc<Listener>) {
     while !shard.stopping.get() {
         match listener.accept().await {
             Ok(arrived) => {
@@ -44,13 +44,7 @@ async fn accept_forever(shard: Rc<Shard>, listener: Rc<Listener>, number: u16) {
                 match less_loaded(&shard) {
                     Some(sibling) => {
                         shard.counters.handed_off.add(1);
-                        shard.send(
-                            sibling,
-                            Letter::Socket {
-                                arrived,
-                                listener: number,
-                            },
-                        );
+                        shard.send(sibling, Letter::Socket { arrived });
                     }
                     None => serve(&shard, arrived),
                 }

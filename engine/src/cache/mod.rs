@@ -10,6 +10,7 @@
 //! | which stored response does a request select? | [`vary`] | 4.1 |
 //! | does the client, or the origin, have it already? | [`validate`] | 4.3 |
 //! | what does a 304 change? | [`update`] | 3.2, 4.3.4 |
+//! | which part of it was asked for? | [`part`](mod@part) | 9110, 14 |
 //! | what does an unsafe request outdate? | [`invalidate`] | 4.4 |
 //!
 //! Nothing here keeps state, knows a clock, a key or where a response is stored.
@@ -20,6 +21,7 @@ pub mod facts;
 pub mod fresh;
 pub mod invalidate;
 pub mod lookup;
+pub mod part;
 pub mod policy;
 pub mod serve;
 pub mod storable;
@@ -34,9 +36,10 @@ pub use control::{Control, Delta};
 pub use facts::{Facts, Times};
 pub use invalidate::{invalidates, same_origin_target};
 pub use lookup::{request, Lookup};
+pub use part::{part, Part};
 pub use policy::{Policy, Refresh};
 pub use serve::{only_if_cached, serve, Serve};
 pub use storable::storable;
 pub use update::{freshen, selects};
-pub use validate::{conditionals, not_modified_head, preconditions, Verdict};
+pub use validate::{conditionals, has_conditions, not_modified_head, preconditions, Verdict};
 pub use vary::Vary;

@@ -1,6 +1,7 @@
 //! Tables, each row with the section it comes from (RFC 9111 where nothing else is said).
 
 mod facts;
+mod part;
 mod serve;
 mod storable;
 mod update;

@@ -29,6 +29,17 @@ pub(super) struct Tag<'b> {
     pub(super) opaque: &'b [u8],
 }
 
+/// Has the request fields that make an answer depend on more than freshness: conditions and ranges?
+pub fn has_conditions(req: &Request<'_>) -> bool {
+    use Name::{IfMatch, IfModifiedSince, IfNoneMatch, IfRange, IfUnmodifiedSince, Range};
+    req.fields.iter().any(|field| {
+        matches!(
+            field.id,
+            IfNoneMatch | IfModifiedSince | IfMatch | IfUnmodifiedSince | IfRange | Range
+        )
+    })
+}
+
 /// What a request's conditions come to for a stored response that would be served (4.3.2).
 ///
 /// If-None-Match goes before If-Modified-Since (RFC 9110, 13.2.2). If-Match and

@@ -308,7 +308,8 @@ fn pass_all(out: &mut Vec<u8>, fields: Fields<'_>, name: Name) {
     }
 }
 
-fn push_length(out: &mut Vec<u8>, bytes: u64) {
+/// Appends Content-Length.
+pub fn push_length(out: &mut Vec<u8>, bytes: u64) {
     out.extend_from_slice(b"Content-Length: ");
     push_decimal(out, bytes);
     out.extend_from_slice(b"\r\n");
@@ -320,6 +321,11 @@ pub fn push_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");
+}
+
+/// Appends Date.
+pub fn push_date(out: &mut Vec<u8>, now: Wall) {
+    push_field(out, b"Date", date::format(now, &mut [0; 29]));
 }
 
 /// What a response to a client says beside what the origin sent.
@@ -350,7 +356,7 @@ pub fn response_head(out: &mut Vec<u8>, response: &Response<'_>, answer: &Answer
         }
     }
     if let (Some(now), false) = (answer.now, response.fields.has(Name::Date)) {
-        push_field(out, b"Date", date::format(now, &mut [0; 29]));
+        push_date(out, now);
     }
     push_via(out, response.fields, response.version, answer.via_name);
 }

@@ -77,12 +77,18 @@ pub fn split(method: Method, target: &[u8]) -> Result<Target<'_>, TargetFault> {
     }
 }
 
-/// A target that is all path and query.
-fn of_origin(form: Form, target: &[u8]) -> Target<'_> {
-    let (path, query) = match memchr::memchr(b'?', target) {
+/// Path, and query if there is a question mark.
+#[must_use]
+pub fn split_query(target: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match memchr::memchr(b'?', target) {
         Some(at) => (target.get(..at).unwrap_or_default(), target.get(at + 1..)),
         None => (target, None),
-    };
+    }
+}
+
+/// A target that is all path and query.
+fn of_origin(form: Form, target: &[u8]) -> Target<'_> {
+    let (path, query) = split_query(target);
     Target {
         form,
         scheme: b"",

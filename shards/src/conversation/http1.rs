@@ -16,7 +16,7 @@ use crate::exchange::{self, deliver, record, After, Visit};
 use crate::rt::{self, Buffer, Gather, Stream, When};
 use crate::shard::{Keep, OpenConnection, Shard};
 use crate::store::object::BodyFile;
-use ringside_engine::http::{Method, Parse, RequestHead};
+use ringside_engine::http::{Method, Parse, Request, RequestHead};
 use ringside_engine::outcome::{Outcome, Reason};
 use ringside_engine::time::Mono;
 use std::future::Future;
@@ -329,17 +329,10 @@ async fn slowly(
         }
         match head.parse(buffer.unread(), &shard.setting.head_limits) {
             Ok(Parse::Complete) => {
+                // Whole now: it is answered as if it had come so.
                 stream.no_deadline(When::Read);
-                return match answer(&shard, &stream, client, buffer, head) {
-                    Begun::Hit(hit) => {
-                        let (result, gather) = hit
-                            .gather
-                            .write_to(&stream, shard.setting.limits().send)
-                            .await;
-                        finish_hit(&shard, client, hit.rest, result.is_ok(), gather)
-                    }
-                    Begun::Slow(turn) => turn.await,
-                };
+                shard.give_head(head);
+                return Turn::Next(buffer);
             }
             Ok(Parse::Partial) => {}
             Err(fault) => {
@@ -361,22 +354,25 @@ async fn refuse_unread(
 ) -> Turn {
     let began_us = rt::now_us();
     send_refusal(&shard, &stream, &refusal, false, b"Connection: close\r\n").await;
+    note_refusal(&shard, client, None, &refusal, began_us);
+    Turn::Linger(buffer)
+}
+
+/// Counts and logs a refusal.
+fn note_refusal(
+    shard: &Shard,
+    client: SocketAddr,
+    request: Option<&Request<'_>>,
+    refusal: &Refusal,
+    began_us: u64,
+) {
     let outcome = Outcome::Refused(refusal.reason);
     let total_us = rt::now_us().saturating_sub(began_us);
     shard.counters.request(outcome, total_us);
     if shard.lines.borrow().is_on() {
-        record::line(
-            &shard,
-            client,
-            None,
-            refusal.status,
-            0,
-            outcome,
-            total_us,
-            None,
-        );
+        let status = refusal.status;
+        record::line(shard, client, request, status, 0, outcome, total_us, None);
     }
-    Turn::Linger(buffer)
 }
 
 /// Answers a request that was understood but is refused.
@@ -394,22 +390,8 @@ async fn refuse(
     let head_only = request.method == Method::Head;
     let last = deliver::connection(request.version, !close);
     let sent = send_refusal(&shard, &stream, &refusal, head_only, last).await;
-    let outcome = Outcome::Refused(refusal.reason);
-    let total_us = rt::now_us().saturating_sub(began_us);
-    shard.counters.request(outcome, total_us);
-    if shard.lines.borrow().is_on() {
-        let request = head.view(buffer.unread());
-        record::line(
-            &shard,
-            client,
-            Some(&request),
-            refusal.status,
-            0,
-            outcome,
-            total_us,
-            None,
-        );
-    }
+    let request = head.view(buffer.unread());
+    note_refusal(&shard, client, Some(&request), &refusal, began_us);
     buffer.consume(head.len());
     shard.give_head(head);
     match (sent, close) {

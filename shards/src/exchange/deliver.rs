@@ -11,13 +11,11 @@ use crate::rt;
 use crate::shard::{Keep, Setting};
 use crate::store::flight::News;
 use crate::store::object::BodyFile;
-use crate::store::{End, FlightHead, Object, Piece};
-use ringside_engine::cache::{self, Verdict};
+use crate::store::{End, FlightHead, Piece};
+use ringside_engine::cache::part::{partial_head, unsatisfiable_head};
+use ringside_engine::cache::{self, Part, Verdict};
 use ringside_engine::fault::Fault;
-use ringside_engine::http::date;
-use ringside_engine::http::{
-    chunk_line, encode, range, Method, Name, Ranges, ResponseHead, Version,
-};
+use ringside_engine::http::{chunk_line, encode, Method, ResponseHead, Version};
 use ringside_engine::outcome::{Outcome, Reason};
 use std::sync::Arc;
 
@@ -68,11 +66,15 @@ pub fn push_hit_fields(
     outcome: Outcome,
     connection: &[u8],
 ) {
-    out.extend_from_slice(b"Age: ");
-    encode::push_decimal(out, u64::from(age));
-    out.extend_from_slice(b"\r\n");
+    push_age(out, age);
     push_cache_status(out, setting, outcome);
     out.extend_from_slice(connection);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn push_age(out: &mut Vec<u8>, age: u32) {
+    out.extend_from_slice(b"Age: ");
+    encode::push_decimal(out, u64::from(age));
     out.extend_from_slice(b"\r\n");
 }
 
@@ -125,16 +127,16 @@ pub async fn object(visit: &Visit, keep: Keep, outcome: Outcome) -> Delivered {
             let fault = Fault::client(412, "the precondition does not hold");
             return self::fault(visit, &fault, Reason::BadRequest).await;
         }
-        (_, Some(response)) => match part(visit, response, object) {
+        (_, Some(response)) => match cache::part(&request, response, object.body_bytes()) {
             Part::Whole => out.extend_from_slice(object.head()),
             Part::Span(wanted) => {
                 delivered.status = 206;
-                push_partial_head(out, response, &wanted, object.body_bytes());
+                partial_head(response, &wanted, object.body_bytes(), out);
                 span = wanted;
             }
             Part::Unsatisfiable => {
                 delivered.status = 416;
-                push_unsatisfiable_head(out, object.body_bytes(), visit.shard.wall());
+                unsatisfiable_head(object.body_bytes(), visit.shard.wall(), out);
                 span = 0..0;
             }
         },
@@ -146,7 +148,7 @@ pub async fn object(visit: &Visit, keep: Keep, outcome: Outcome) -> Delivered {
         span = 0..0;
     }
     delivered.bytes = span.end - span.start;
-    let sent = send_span(visit, gather, object, &keep, span).await;
+    let sent = send_span(visit, gather, keep, span).await;
     if let Err(unsent) = sent {
         delivered.gone = true;
         delivered.bytes -= unsent.min(delivered.bytes);
@@ -176,100 +178,16 @@ pub async fn quick(visit: &Visit, quick: super::look::Quick) -> Delivered {
     }
 }
 
-enum Part {
-    Whole,
-    Span(std::ops::Range<u64>),
-    Unsatisfiable,
-}
-
-/// Which part of a stored 200 a request asks for (RFC 9110, 14.2 and 13.1.5).
-fn part(visit: &Visit, response: &ringside_engine::http::Response<'_>, object: &Object) -> Part {
-    let request = visit.request();
-    let Some(value) = request.fields.get(Name::Range) else {
-        return Part::Whole;
-    };
-    let applies = request.method == Method::Get
-        && response.status == 200
-        && request.fields.count(Name::Range) == 1
-        && if_range_holds(&request, response);
-    if !applies {
-        return Part::Whole;
-    }
-    match range::parse(value, object.body_bytes()) {
-        Ranges::One(first, last) => Part::Span(first..last + 1),
-        Ranges::Unsatisfiable => Part::Unsatisfiable,
-        Ranges::Ignore | Ranges::Many => Part::Whole,
-    }
-}
-
-fn if_range_holds(
-    request: &ringside_engine::http::Request<'_>,
-    response: &ringside_engine::http::Response<'_>,
-) -> bool {
-    let Some(wanted) = request.fields.get(Name::IfRange) else {
-        return true;
-    };
-    // Strong comparison only: a weak tag never matches (RFC 9110, 13.1.5).
-    let strong = wanted.starts_with(b"\"");
-    if strong {
-        return response.fields.get(Name::ETag) == Some(wanted);
-    }
-    !wanted.starts_with(b"W/") && response.fields.get(Name::LastModified) == Some(wanted)
-}
-
-fn push_partial_head(
-    out: &mut Vec<u8>,
-    response: &ringside_engine::http::Response<'_>,
-    span: &std::ops::Range<u64>,
-    whole: u64,
-) {
-    out.extend_from_slice(b"HTTP/1.1 206 Partial Content\r\n");
-    for field in response
-        .fields
-        .iter()
-        .filter(|field| field.id != Name::ContentLength)
-    {
-        push_field(out, field.name, field.value);
-    }
-    out.extend_from_slice(b"Content-Range: bytes ");
-    encode::push_decimal(out, span.start);
-    out.push(b'-');
-    encode::push_decimal(out, span.end - 1);
-    out.push(b'/');
-    encode::push_decimal(out, whole);
-    out.extend_from_slice(b"\r\nContent-Length: ");
-    encode::push_decimal(out, span.end - span.start);
-    out.extend_from_slice(b"\r\n");
-}
-
-fn push_unsatisfiable_head(out: &mut Vec<u8>, whole: u64, wall: ringside_engine::time::Wall) {
-    out.extend_from_slice(b"HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */");
-    encode::push_decimal(out, whole);
-    out.extend_from_slice(b"\r\nContent-Length: 0\r\nDate: ");
-    out.extend_from_slice(date::format(wall, &mut [0; 29]));
-    out.extend_from_slice(b"\r\n");
-}
-
-fn push_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
-    out.extend_from_slice(name);
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(value);
-    out.extend_from_slice(b"\r\n");
-}
-
 /// Sends what the gather holds and then `span` of the object. The error is what was not sent.
 async fn send_span(
     visit: &Visit,
     mut gather: Box<rt::Gather<Keep>>,
-    object: &Object,
-    keep: &Keep,
+    keep: Keep,
     span: std::ops::Range<u64>,
 ) -> Result<(), u64> {
     let mut left = span.end - span.start;
-    let again = match keep {
-        Keep::Object(object) => Keep::Object(object.clone()),
-        Keep::Replica(object) => Keep::Replica(object.clone()),
-        Keep::Piece(_) | Keep::Fixed(_) => Keep::Fixed(b""),
+    let Some(object) = handle(&keep) else {
+        return Err(left);
     };
     if left == 0 {
         return write(visit, gather).await.map_err(|_| 0);
@@ -285,7 +203,7 @@ async fn send_span(
             small.start + span.start as usize,
             small.start + span.end as usize,
         );
-        gather.push(again, from..to);
+        gather.push(keep, from..to);
         return write(visit, gather).await.map_err(|_| left);
     }
     let mut at = 0;
@@ -378,9 +296,9 @@ pub async fn options(visit: &Visit) -> Delivered {
     let keep = keeps(visit);
     let version = visit.request().version;
     let sent = write_text(visit, |out| {
-        out.extend_from_slice(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nDate: ");
-        out.extend_from_slice(date::format(visit.shard.wall(), &mut [0; 29]));
-        out.extend_from_slice(b"\r\n");
+        encode::push_status_line(out, 200, b"");
+        encode::push_length(out, 0);
+        encode::push_date(out, visit.shard.wall());
         out.extend_from_slice(connection(version, keep));
         out.extend_from_slice(b"\r\n");
     })
@@ -437,9 +355,7 @@ pub fn push_error(
 ) -> usize {
     let mut page = Vec::new();
     encode::error_page(status, what, &setting.plan.proxy.name, out, &mut page);
-    out.extend_from_slice(b"Date: ");
-    out.extend_from_slice(date::format(wall, &mut [0; 29]));
-    out.extend_from_slice(b"\r\n");
+    encode::push_date(out, wall);
     out.extend_from_slice(connection);
     out.extend_from_slice(b"\r\n");
     if head_only {
@@ -554,17 +470,13 @@ fn push_arriving_fields(
     let age = head.facts.age(rt::now());
     // A response made for this request has no Age (RFC 9111, 5.1), unless some cache had it.
     if head.aged || (age > 0 && matches!(outcome, Outcome::Collapsed(_))) {
-        out.extend_from_slice(b"Age: ");
-        encode::push_decimal(out, u64::from(age));
-        out.extend_from_slice(b"\r\n");
+        push_age(out, age);
     }
     let bodiless = not_modified || matches!(head.status, 204) || head.status < 200;
     match (framing, head.length) {
         (Framing::Chunks, _) => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
         (Framing::Length(bytes), _) | (Framing::Nothing, Some(bytes)) if !bodiless => {
-            out.extend_from_slice(b"Content-Length: ");
-            encode::push_decimal(out, bytes);
-            out.extend_from_slice(b"\r\n");
+            encode::push_length(out, bytes);
         }
         _ => {}
     }

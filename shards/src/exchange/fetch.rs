@@ -20,8 +20,9 @@ use crate::store::object::{parse_stored, Parts};
 use crate::store::{End, Flight, FlightHead, Object, Opening};
 use ringside_engine::cache::{self, vary, Facts, Times};
 use ringside_engine::fault::Fault;
+use ringside_engine::http::target::split_query;
 use ringside_engine::http::{
-    date, encode, framing, Answer, Forward, Length, Method, Name, Parse, Response, ResponseHead,
+    encode, framing, Answer, Forward, Length, Method, Name, Parse, Response, ResponseHead,
 };
 use ringside_engine::key::Key;
 use ringside_engine::limits;
@@ -186,6 +187,14 @@ async fn fly(mut fetch: Fetch) -> Result<(), Fault> {
 impl Arrived {
     fn view(&self) -> Response<'_> {
         self.head.view(self.buffer.unread())
+    }
+
+    fn times(&self, shard: &Shard) -> Times {
+        Times {
+            requested: self.requested,
+            received: self.received,
+            wall: shard.wall(),
+        }
     }
 }
 
@@ -420,17 +429,13 @@ fn validated(fetch: &Fetch, route: &RouteFacts, stale: &Arc<Object>, arrived: &A
     cache::freshen(&old, &news, &mut head);
     if !news.fields.has(Name::Date) {
         // What a 304 without Date freshened was confirmed now (RFC 9110, 6.6.1).
-        encode::push_field(&mut head, b"Date", date::format(shard.wall(), &mut [0; 29]));
+        encode::push_date(&mut head, shard.wall());
     }
     let mut new_head = ResponseHead::default();
     let Some(fresh) = parse_stored(&head, &mut new_head) else {
         return false;
     };
-    let times = Times {
-        requested: arrived.requested,
-        received: arrived.received,
-        wall: shard.wall(),
-    };
+    let times = arrived.times(shard);
     let facts = Facts::validated(&request, &fresh, &news, &route.policy, &times);
     let (names, variant) = variant_of(shard, &fresh, &request);
     let storable = cache::storable(&request, &fresh, &route.policy);
@@ -481,18 +486,11 @@ fn hand_over(fetch: &Fetch, mut arrived: Arrived) -> Result<(), Fault> {
     let response = arrived.view();
     let mut head = Vec::new();
     // Upgrade and Connection belong to the switch itself and are passed on as they are.
-    head.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
+    encode::push_status_line(&mut head, 101, b"");
     for field in response.fields.iter() {
-        head.extend_from_slice(field.name);
-        head.extend_from_slice(b": ");
-        head.extend_from_slice(field.value);
-        head.extend_from_slice(b"\r\n");
+        encode::push_field(&mut head, field.name, field.value);
     }
-    let times = Times {
-        requested: arrived.requested,
-        received: arrived.received,
-        wall: fetch.shard.wall(),
-    };
+    let times = arrived.times(&fetch.shard);
     let policy = &fetch
         .shard
         .setting
@@ -545,11 +543,7 @@ async fn respond(fetch: Fetch, route: &RouteFacts, mut arrived: Arrived) -> Resu
     let storing = decide(&fetch, route, &response, content_bytes);
     let outdated = outdated(&fetch, &response);
     let (vary, variant) = variant_of(shard, &response, &request);
-    let times = Times {
-        requested: arrived.requested,
-        received: arrived.received,
-        wall: shard.wall(),
-    };
+    let times = arrived.times(shard);
     let facts = Facts::of(&request, &response, &route.policy, &times);
     let proxy = &shard.setting.plan.proxy;
     let mut head = Vec::with_capacity(arrived.head.len() + 64);
@@ -701,10 +695,7 @@ fn outdated(fetch: &Fetch, response: &Response<'_>) -> Vec<Key> {
     let host = fetch.asked.host();
     let mut keys = vec![fetch.asked.key];
     for target in cache::invalidate::targets(host, response) {
-        let (path, query) = match target.iter().position(|byte| *byte == b'?') {
-            Some(at) => (&target[..at], Some(&target[at + 1..])),
-            None => (target, None),
-        };
+        let (path, query) = split_query(target);
         keys.extend(super::intent::key_of(
             &fetch.shard.setting,
             host,
@@ -726,9 +717,7 @@ fn store(fetch: &Fetch, head: &FlightHead) {
     let mut stored_head = Vec::with_capacity(head.head.len() + 32);
     stored_head.extend_from_slice(&head.head);
     if !matches!(head.status, 204 | 304) {
-        stored_head.extend_from_slice(b"Content-Length: ");
-        encode::push_decimal(&mut stored_head, bytes as u64);
-        stored_head.extend_from_slice(b"\r\n");
+        encode::push_length(&mut stored_head, bytes as u64);
     }
     let parts = Parts {
         key: fetch.asked.key,

@@ -154,11 +154,8 @@ pub async fn purge_anywhere(shard: &Rc<Shard>, key: Key) -> usize {
 
 /// Answers a sibling's question.
 pub fn answer(shard: &Rc<Shard>, from: usize, ticket: u64, asked: Box<Asked>) {
-    let Ok(sibling) = u16::try_from(from) else {
-        return;
-    };
     let guest = Guest {
-        shard: sibling,
+        shard: from,
         ticket,
     };
     let told = match consider(shard, asked, Some(guest)) {
@@ -188,24 +185,18 @@ fn feed_due(shard: &Shard, flight: &Flight) {
                 ticket: guest.ticket,
                 told: Told::News(news),
             };
-            shard.send(guest.shard as usize, letter);
+            shard.send(guest.shard, letter);
         }
     }
 }
 
 /// A guest asks for news.
 pub fn pull(shard: &Shard, from: usize, ticket: u64) {
-    let Ok(sibling) = u16::try_from(from) else {
-        return;
+    let guest = Guest {
+        shard: from,
+        ticket,
     };
-    let held = shard
-        .guests
-        .borrow()
-        .get(&Guest {
-            shard: sibling,
-            ticket,
-        })
-        .cloned();
+    let held = shard.guests.borrow().get(&guest).cloned();
     match held {
         Some((flight, id)) => {
             if let Some(news) = flight.feed(id) {
@@ -230,13 +221,11 @@ pub fn pull(shard: &Shard, from: usize, ticket: u64) {
 
 /// A guest is gone.
 pub fn leave(shard: &Shard, from: usize, ticket: u64) {
-    let Ok(sibling) = u16::try_from(from) else {
-        return;
-    };
-    let held = shard.guests.borrow_mut().remove(&Guest {
-        shard: sibling,
+    let guest = Guest {
+        shard: from,
         ticket,
-    });
+    };
+    let held = shard.guests.borrow_mut().remove(&guest);
     if let Some((flight, id)) = held {
         flight.leave(id);
     }

@@ -11,7 +11,7 @@ use crate::store::object::BodyFile;
 use crate::store::{FlightHead, Object, Opening};
 use ringside_engine::cache::{self, vary, Lookup, Serve};
 use ringside_engine::fault::Fault;
-use ringside_engine::http::{Length, Method, Name, Request, Version};
+use ringside_engine::http::{Length, Method, Request, Version};
 use ringside_engine::outcome::{Outcome, Reason};
 use ringside_engine::time::Mono;
 use std::rc::Rc;
@@ -62,7 +62,7 @@ pub fn quick(
     let plain = matches!(intent.lookup, Lookup::Cache)
         && intent.length == Length::None
         && !shard.stopping.get()
-        && !has_conditions(request);
+        && !cache::has_conditions(request);
     if !plain {
         return None;
     }
@@ -86,24 +86,9 @@ fn served(object: &Object, now: Mono) -> Outcome {
     }
 }
 
-/// Fields that make an answer depend on more than freshness.
-fn has_conditions(request: &Request<'_>) -> bool {
-    use Name::{IfMatch, IfModifiedSince, IfNoneMatch, IfRange, IfUnmodifiedSince, Range};
-    request.fields.iter().any(|field| {
-        matches!(
-            field.id,
-            IfNoneMatch | IfModifiedSince | IfMatch | IfUnmodifiedSince | IfRange | Range
-        )
-    })
-}
-
 /// The object in a handle.
 pub fn handle(keep: &Keep) -> Option<&Object> {
-    match keep {
-        Keep::Object(object) => Some(object),
-        Keep::Replica(object) => Some(object),
-        Keep::Piece(_) | Keep::Fixed(_) => None,
-    }
+    shared_handle(keep).map(|object| &**object)
 }
 
 /// The same, as the siblings share it.
@@ -169,13 +154,11 @@ fn compose(
     let bytes = object.body_bytes();
     let object_file = object.file().cloned();
     let small = object.small_body_range();
-    if small.len() <= COPY_BYTES_MAX {
-        scratch.extend_from_slice(object.small_body());
-        gather.push_scratch();
-    } else {
-        gather.push_scratch();
-    }
     let copied = small.len() <= COPY_BYTES_MAX;
+    if copied {
+        scratch.extend_from_slice(object.small_body());
+    }
+    gather.push_scratch();
     for piece in object.pieces() {
         let len = piece.len();
         gather.push(Keep::Piece(piece.clone()), 0..len);
@@ -240,7 +223,7 @@ pub async fn by_letter(visit: &Visit) -> Result<Quick, Asking> {
         Asking::Done(Found::Object(keep, Outcome::Hit)) => {
             let (request, now) = (visit.request(), crate::rt::now());
             let size = handle(&keep).map_or(0, |object| object.pieces().len());
-            if has_conditions(&request) || size > crate::store::flight::PIECES_AT_ONCE {
+            if cache::has_conditions(&request) || size > crate::store::flight::PIECES_AT_ONCE {
                 return Err(Asking::Done(Found::Object(keep, Outcome::Hit)));
             }
             compose(&visit.shard, &request, &visit.intent, keep, now)
@@ -264,8 +247,8 @@ async fn ask(visit: &Visit) -> Asking {
             home::Considered::Go(reason) => Asking::Done(Found::Go(reason)),
         };
     }
-    // A mark of our own saves the letter.
-    if shard.is_marked(key, crate::rt::now()) {
+    // A mark of our own saves the letter, but says nothing of what is stored.
+    if shard.is_marked(key, crate::rt::now()) && !cache::only_if_cached(&visit.request()) {
         return Asking::Done(Found::Go(Reason::HitForMiss));
     }
     if let Some(keep) = fresh_here(visit) {
@@ -335,30 +318,11 @@ fn fresh_here(visit: &Visit) -> Option<Keep> {
     }
 }
 
-/// For only-if-cached: what may be served without asking the origin, from any shard.
+/// For only-if-cached: what may be served without asking the origin, from any shard. The request
+/// says only-if-cached itself, so its home starts no flight for it.
 pub async fn stored_anywhere(visit: &Visit) -> Option<(Keep, Outcome)> {
-    let shard = &visit.shard;
-    if let Some(keep) = fresh_here(visit) {
-        return Some((keep, Outcome::Hit));
-    }
-    let at = shard.home(visit.intent.key);
-    if at == shard.id || !shard.post.has_room(at) {
-        return None;
-    }
-    // The request says only-if-cached itself, so the home starts no flight for it.
-    let ticket = shard.ticket();
-    match shard
-        .demand(
-            at,
-            ticket,
-            Letter::Ask {
-                ticket,
-                asked: visit.asked(),
-            },
-        )
-        .await
-    {
-        Some(Told::Object(object)) => Some((keep_replica(shard, object), Outcome::Hit)),
+    match ask(visit).await {
+        Asking::Done(Found::Object(keep, outcome)) => Some((keep, outcome)),
         _ => None,
     }
 }

@@ -30,7 +30,7 @@ use intent::Intent;
 use look::Found;
 use ringside_engine::cache::{only_if_cached, Lookup};
 use ringside_engine::fault::Fault;
-use ringside_engine::http::{Length, Method, Name, Request, RequestHead, Version};
+use ringside_engine::http::{Length, Method, Name, Request, RequestHead};
 use ringside_engine::outcome::{Outcome, Reason};
 use source::Source;
 use std::net::SocketAddr;
@@ -95,11 +95,6 @@ impl Visit {
             host: self.intent.host.clone(),
             client: self.client.ip(),
         })
-    }
-
-    /// The client understands chunked coding and interim responses.
-    pub fn is_http11(&self) -> bool {
-        self.request().version == Version::Http11
     }
 
     fn finish(mut self, after: After) -> Left {
@@ -262,7 +257,7 @@ async fn settle(mut visit: Visit, delivered: Delivered, upload: Option<Rc<Upload
             if !delivered.gone {
                 visit.stream.close_write();
             }
-            upload.give_up().await;
+            upload.give_up();
         }
         upload.finished().await;
         if let Some(rest) = upload.take_rest() {

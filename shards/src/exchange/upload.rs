@@ -99,7 +99,7 @@ impl Upload {
     }
 
     /// The response is through; the rest of the content is not wanted.
-    pub async fn give_up(&self) {
+    pub fn give_up(&self) {
         if self.started.get() && !self.done.get() {
             self.client.deadline(When::Read, Duration::ZERO, rt::now());
         }

@@ -128,8 +128,6 @@ pub enum Letter {
     Socket {
         /// The accepted socket.
         arrived: Arrived,
-        /// Which listener took it.
-        listener: u16,
     },
     /// A server's name resolved to these addresses.
     Addresses {

@@ -91,7 +91,7 @@ pub enum News {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Guest {
     /// The sibling.
-    pub shard: u16,
+    pub shard: usize,
     /// The ticket its letters carry.
     pub ticket: u64,
 }
