@@ -73,7 +73,7 @@ fn plan(listen: SocketAddr, origin: SocketAddr) -> Result<Plan, u8> {
          [origins.demo]\nservers = [\"{origin}\"]\n\n[admin]\naddress = \"127.0.0.1:0\"\n"
     );
     ringside_config::read(&text, "(demo)").map_err(|faults| {
-        eprint!("{faults}");
+        eprintln!("{faults}");
         super::CONFIG
     })
 }

@@ -25,7 +25,7 @@ pub fn read_plan(path: &Path) -> Result<Plan, u8> {
         CONFIG
     })?;
     ringside_config::read(&text, &path.display().to_string()).map_err(|faults| {
-        eprint!("{faults}");
+        eprintln!("{faults}");
         CONFIG
     })
 }
