@@ -61,11 +61,22 @@ pub(crate) fn content_length(head: &[u8]) -> Option<usize> {
 /// # Errors
 /// The kernel's.
 pub(crate) fn connect(port: u16) -> Result<TcpStream> {
-    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    let stream = patiently(|| TcpStream::connect((Ipv4Addr::LOCALHOST, port)))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     stream.set_nodelay(true)?;
     Ok(stream)
+}
+
+/// Tries again when a signal came between. A socket with a timeout says so even where handlers
+/// restart system calls: whenever the process was stopped and continued (signal(7)).
+fn patiently<T>(mut attempt: impl FnMut() -> std::io::Result<T>) -> std::io::Result<T> {
+    loop {
+        match attempt() {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
 }
 
 /// Asks for `path` on a connection of its own.
@@ -88,7 +99,7 @@ pub(crate) fn ask(stream: &mut TcpStream, path: &str, last: bool) -> Result<Repl
     let mut bytes = Vec::new();
     let mut piece = [0; 16 * 1024];
     loop {
-        let read = stream.read(&mut piece)?;
+        let read = patiently(|| stream.read(&mut piece))?;
         bytes.extend_from_slice(&piece[..read]);
         let Some(end) = head_end(&bytes) else {
             if read == 0 {
