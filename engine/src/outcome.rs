@@ -72,6 +72,16 @@ words! {
         OriginTimeout "origin-timeout",
         /// This server is stopping.
         Shutdown "shutdown",
+        /// It is stale, and may be served while a validation is under way.
+        StaleWhileRevalidate "stale-while-revalidate",
+        /// It was marked stale by a soft purge.
+        SoftPurge "soft-purge",
+        /// The request has a precondition that only the origin can judge.
+        Precondition "precondition",
+        /// A part of it is stored, but not all that was asked for.
+        PartMissing "part-missing",
+        /// The origin answered with a server error.
+        OriginError "origin-error",
     }
 }
 
