@@ -8,7 +8,11 @@ use crate::names;
 use crate::units::{self, show_size, show_time};
 use std::ops::Range;
 use std::time::Duration;
-use toml_edit::{Array, Value};
+use toml_edit::Value;
+
+mod list;
+
+pub(crate) use list::{At, List, SOME};
 
 /// What is wrong with a value; the view adds the option and the place.
 pub(crate) struct Complaint {
@@ -129,36 +133,6 @@ impl Kind for Count {
 
     fn absent(&self, default: &u32) -> Absent {
         Absent::Default(default.to_string())
-    }
-}
-
-/// A whole number, or `"auto"` for `None`.
-pub(crate) struct OrAuto(pub(crate) Count);
-
-impl Kind for OrAuto {
-    type Value = Option<u32>;
-
-    fn name(&self) -> String {
-        format!("\"auto\" or {}", self.0.name())
-    }
-
-    fn is_closed(&self) -> bool {
-        true
-    }
-
-    fn read(&self, value: &Value, complaints: &mut Vec<Complaint>) -> Option<Option<u32>> {
-        match value.as_str() {
-            Some("auto") => Some(None),
-            Some(text) if did_you_mean(text, ["auto"]).is_some() => {
-                complaints.push(Complaint::about(value, did_you_mean(text, ["auto"])));
-                None
-            }
-            _ => self.0.read(value, complaints).map(Some),
-        }
-    }
-
-    fn absent(&self, default: &Option<u32>) -> Absent {
-        Absent::Default(default.map_or("\"auto\"".to_owned(), |n| n.to_string()))
     }
 }
 
@@ -284,6 +258,53 @@ impl<T: Copy + PartialEq + Sync> Kind for OneOf<T> {
     }
 }
 
+/// What [`WordOr`] reads.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Or<W, V> {
+    /// One of the words, as what it stands for.
+    Word(W),
+    /// A value of the other kind.
+    Value(V),
+}
+
+/// A word or two that stand in for a value: `"auto"`, `"off"`, `"all"`.
+pub(crate) struct WordOr<W: 'static, K>(pub(crate) OneOf<W>, pub(crate) K);
+
+impl<W: Copy + PartialEq + Sync, K: Kind> Kind for WordOr<W, K> {
+    type Value = Or<W, K::Value>;
+
+    fn name(&self) -> String {
+        let words = self.0.name().replace(" or ", ", ");
+        format!("{words} or {}", self.1.name())
+    }
+
+    fn is_closed(&self) -> bool {
+        self.1.is_closed()
+    }
+
+    fn read(&self, value: &Value, complaints: &mut Vec<Complaint>) -> Option<Self::Value> {
+        let mut about_word = Vec::new();
+        if let Some(word) = self.0.read(value, &mut about_word) {
+            return Some(Or::Word(word));
+        }
+        let before = complaints.len();
+        let read = self.1.read(value, complaints).map(Or::Value);
+        // A slip of a word is none of the value.
+        about_word.retain(|complaint| complaint.suggestion.is_some());
+        if read.is_none() && !about_word.is_empty() {
+            complaints.splice(before.., about_word);
+        }
+        read
+    }
+
+    fn absent(&self, default: &Self::Value) -> Absent {
+        match default {
+            Or::Word(word) => self.0.absent(word),
+            Or::Value(value) => self.1.absent(value),
+        }
+    }
+}
+
 /// A string with a grammar of its own, from `crate::names`.
 pub(crate) struct Text<T: 'static> {
     /// What belongs there: "a path that begins with /".
@@ -308,72 +329,6 @@ impl<T> Kind for Text<T> {
 
     fn absent(&self, default: &T) -> Absent {
         Absent::Default(format!("\"{}\"", (self.show)(default)))
-    }
-}
-
-/// A value and the byte of the text where it stands; 0 for one that is not written.
-pub(crate) type At<T> = (T, usize);
-
-/// A list of strings; never empty once written.
-pub(crate) struct List<T: 'static> {
-    /// What belongs there: "a list of servers".
-    pub(crate) name: &'static str,
-    pub(crate) of: Text<T>,
-}
-
-impl<T> List<T> {
-    fn elements(&self, array: &Array, complaints: &mut Vec<Complaint>) -> Option<Vec<At<T>>> {
-        let before = complaints.len();
-        let mut elements = Vec::with_capacity(array.len());
-        for value in array {
-            let mut about_one = Vec::new();
-            let at = value.span().map_or(0, |span| span.start);
-            elements.extend(
-                self.of
-                    .read(value, &mut about_one)
-                    .map(|element| (element, at)),
-            );
-            complaints.extend(about_one.into_iter().map(|complaint| Complaint {
-                expected: complaint.expected.or_else(|| Some(self.of.name())),
-                ..complaint
-            }));
-        }
-        (complaints.len() == before).then_some(elements)
-    }
-}
-
-impl<T> Kind for List<T> {
-    type Value = Vec<At<T>>;
-
-    fn name(&self) -> String {
-        self.name.to_owned()
-    }
-
-    fn read(&self, value: &Value, complaints: &mut Vec<Complaint>) -> Option<Vec<At<T>>> {
-        match value.as_array() {
-            Some(array) if !array.is_empty() => self.elements(array, complaints),
-            Some(_) => {
-                let found = "found an empty list".to_owned();
-                complaints.push(Complaint {
-                    found,
-                    ..Complaint::about(value, None)
-                });
-                None
-            }
-            None => {
-                let text = value.as_str().filter(|text| (self.of.parse)(text).is_ok());
-                let suggestion = text.map(|text| format!("write it in brackets: [\"{text}\"]"));
-                complaints.push(Complaint::about(value, suggestion));
-                None
-            }
-        }
-    }
-
-    fn absent(&self, default: &Vec<At<T>>) -> Absent {
-        let shown = default
-            .iter()
-            .map(|(element, _)| format!("\"{}\"", (self.of.show)(element)));
-        Absent::Default(format!("[{}]", shown.collect::<Vec<_>>().join(", ")))
     }
 }
 

@@ -6,7 +6,7 @@
 //! Every function returns the value, or a suggestion where there is a good one.
 
 use crate::faults::did_you_mean;
-use crate::plan::{HostPattern, LogTarget, Server};
+use crate::plan::{HostPattern, LogTarget, Net, Server};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -173,7 +173,6 @@ pub(crate) fn path(text: &str) -> Read<String> {
 /// A name that stands in fields: a token for Via (RFC 9110, 5.6.2) that begins with a letter, so
 /// that it is one for Cache-Status as well, which is a structured field (RFC 8941, 3.3.4).
 pub(crate) fn token(text: &str) -> Read<String> {
-    let is_tchar = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     let is_token = |text: &str| {
         text.starts_with(|c: char| c.is_ascii_alphabetic())
             && text.len() <= NAME_BYTES_MAX
@@ -222,6 +221,132 @@ pub(crate) fn parameters(text: &str) -> Read<String> {
     }
 }
 
+/// What [`statuses`] takes.
+pub(crate) const STATUSES: &str = "a status from 300 to 599, or `3xx`, `4xx` or `5xx`";
+
+/// Statuses that say something of one request, and nothing of what another may get: 304 of its
+/// validators, 412 of its preconditions, 416 of its range, 417 of what it expects; and those that
+/// must not be stored (RFC 6585, 3 to 6).
+const OF_ONE_REQUEST: [u16; 8] = [304, 412, 416, 417, 428, 429, 431, 511];
+
+/// The statuses that a key of `cache.negative` stands for: one, or a class of them.
+pub(crate) fn statuses(text: &str) -> Read<Vec<u16>> {
+    let of_one = |status: &u16| OF_ONE_REQUEST.contains(status);
+    let digits = text.bytes().all(|b| b.is_ascii_digit()) && text.len() == 3;
+    let status = text.parse::<u16>().ok().filter(|_| digits);
+    let class = || {
+        let plain = text.to_ascii_lowercase();
+        let hundreds = plain.strip_suffix("xx").unwrap_or(&plain).parse::<u16>();
+        hundreds.ok().filter(|n| (1..=5).contains(n))
+    };
+    match (status, class()) {
+        (Some(status), _) if of_one(&status) => Err(Some(format!(
+            "{status} answers a condition of one request, and is never stored for others"
+        ))),
+        (Some(100..=199), _) | (None, Some(1)) => {
+            Err(Some("interim responses are never stored".to_owned()))
+        }
+        (Some(200..=299), _) | (None, Some(2)) => {
+            Err(Some("for successes there is `cache.default`".to_owned()))
+        }
+        (Some(status @ 300..=599), _) => Ok(vec![status]),
+        (None, Some(class)) if text.ends_with("xx") => {
+            let all = class * 100..=class * 100 + 99;
+            Ok(all.filter(|status| !of_one(status)).collect())
+        }
+        (None, Some(class)) => Err(Some(format!("did you mean `{class}xx`?"))),
+        _ => Err(None),
+    }
+}
+
+/// A range of addresses: `10.0.0.0/8`, or one address.
+pub(crate) fn net(text: &str) -> Read<Net> {
+    let (ip, prefix) = match text.split_once('/') {
+        Some((ip, prefix)) => (ip, Some(prefix)),
+        None => (text, None),
+    };
+    let Ok(address) = ip.parse::<IpAddr>() else {
+        let bare = text
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
+        return Err(match bare {
+            Some(bare) if net(bare).is_ok() => Some(format!("did you mean `{bare}`?")),
+            _ if text == "localhost" => {
+                Some("names are not looked up here: \"127.0.0.1\", \"::1\"".to_owned())
+            }
+            _ => None,
+        });
+    };
+    let bits = if address.is_ipv4() { 32 } else { 128 };
+    let prefix = match prefix {
+        None => bits,
+        Some(digits) => {
+            let number = digits.bytes().all(|b| b.is_ascii_digit());
+            let number = digits.parse::<u8>().ok().filter(|n| number && *n <= bits);
+            number.ok_or_else(|| Some(format!("a prefix of {ip} has 0 to {bits} bits")))?
+        }
+    };
+    let first = match address {
+        IpAddr::V4(ip) => {
+            let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
+            IpAddr::V4(Ipv4Addr::from_bits(ip.to_bits() & mask))
+        }
+        // Connections from such an address are judged as the IPv4 that they are.
+        IpAddr::V6(ip) if ip.to_ipv4_mapped().is_some() => {
+            let inner = address.to_canonical();
+            let net = Net {
+                address: inner,
+                prefix: prefix.saturating_sub(96),
+            };
+            let suggestion = || format!("did you mean `{net}`?");
+            return Err((prefix >= 96).then(suggestion));
+        }
+        IpAddr::V6(ip) => {
+            let mask = u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0);
+            IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & mask))
+        }
+    };
+    let net = Net {
+        address: first,
+        prefix,
+    };
+    if first != address {
+        return Err(Some(format!("did you mean `{net}`?")));
+    }
+    Ok(net)
+}
+
+/// The name of a field (RFC 9110, 5.1).
+pub(crate) fn field(text: &str) -> Read<String> {
+    let is_name =
+        |text: &str| !text.is_empty() && text.len() <= NAME_BYTES_MAX && text.bytes().all(is_tchar);
+    if is_name(text) {
+        return Ok(text.to_owned());
+    }
+    let fixed = text
+        .split(':')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .replace(' ', "-");
+    Err(is_name(&fixed).then(|| format!("did you mean `{fixed}`?")))
+}
+
+/// The name of a targeted field (RFC 9213): none of those that are for every cache.
+pub(crate) fn targeted_field(text: &str) -> Read<String> {
+    let name = field(text)?;
+    let for_all = ["Cache-Control", "Expires", "Pragma"];
+    match for_all
+        .iter()
+        .find(|other| other.eq_ignore_ascii_case(&name))
+    {
+        Some(other) => Err(Some(format!(
+            "{other} is read where no targeted field decides"
+        ))),
+        None => Ok(name),
+    }
+}
+
 /// Where log lines go.
 pub(crate) fn log_target(text: &str) -> Read<LogTarget> {
     match text {
@@ -238,6 +363,11 @@ pub(crate) fn log_target(text: &str) -> Read<LogTarget> {
 
 fn plain_path(text: &str) -> bool {
     !text.is_empty() && text.len() < FILE_BYTES_MAX && !text.chars().any(char::is_control)
+}
+
+/// RFC 9110, 5.6.2.
+fn is_tchar(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b)
 }
 
 fn port(text: &str) -> Option<u16> {

@@ -4,7 +4,8 @@
 //! wrong any more: `crate::read` only hands one out when every value has been checked, so the
 //! engine and the shards trust it without looking again.
 
-use std::net::SocketAddr;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -25,6 +26,10 @@ pub struct Plan {
     pub limits: Limits,
     /// What we tell the next hop about the client and about ourselves.
     pub proxy: Proxy,
+    /// Who is told what the cache did.
+    pub cache_status: CacheStatus,
+    /// Which response fields control this cache.
+    pub control: Control,
     /// The access log.
     pub log: Log,
     /// The admin listener; off by default.
@@ -96,8 +101,20 @@ pub struct Server {
 pub struct Site {
     /// The hosts this site answers for; never empty.
     pub hosts: Vec<HostPattern>,
+    /// `client_directives`
+    pub client_directives: ClientDirectives,
     /// Routes in the order written; never empty. The longest matching prefix wins.
     pub routes: Vec<Route>,
+}
+
+/// `client_directives`: what Cache-Control and Pragma of a request come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientDirectives {
+    /// They are followed (RFC 9111, 5.2.1).
+    #[default]
+    Honour,
+    /// They neither reach past the cache nor keep it from storing.
+    Ignore,
 }
 
 /// A pattern of `hosts`. Names are lower case.
@@ -133,8 +150,29 @@ pub struct Cache {
     pub heuristic: bool,
     /// `cache.refresh`: Squid's `refresh_pattern`, replaces the heuristic and the default.
     pub refresh: Option<Refresh>,
+    /// `cache.lifetime_max`: no lifetime is longer, stated or not.
+    pub lifetime_max: Option<Duration>,
+    /// `cache.negative`: lifetimes of responses that state none, by status. In the order of the
+    /// statuses, each once; a class stands here as all its statuses that are not named.
+    pub negative: Vec<(u16, Duration)>,
+    /// `cache.jitter`: lifetimes are shortened by up to this share, by key; at most 50.
+    pub jitter_percent: u32,
+    /// `cache.stale_while_revalidate`: for responses that say nothing about it (RFC 5861, 3).
+    pub stale_while_revalidate: Option<Duration>,
+    /// `cache.stale_if_error`: for responses that say nothing about it (RFC 5861, 4).
+    pub stale_if_error: Option<Duration>,
     /// `cache.set_cookie`
     pub set_cookie: SetCookie,
+    /// `cache.accept_language`
+    pub accept_language: AcceptLanguage,
+    /// `cache.variants`: stored variants of one URL; 1 to 1024.
+    pub variants_max: usize,
+    /// `cache.no_vary_search`: honour No-Vary-Search.
+    pub no_vary_search: bool,
+    /// `cache.query_bytes`: QUERY requests with content up to this are cached; 0 for none.
+    pub query_bytes: usize,
+    /// `cache.fragments`: a range request on a miss asks the origin for fragments, not the whole.
+    pub fragments: bool,
     /// `cache.key`
     pub key: KeyOptions,
 }
@@ -157,6 +195,17 @@ pub enum SetCookie {
     Explicit,
     /// Never.
     Never,
+    /// Without Set-Cookie, which no client gets then.
+    Strip,
+}
+
+/// `cache.accept_language`: when do two Accept-Language select the same stored response?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AcceptLanguage {
+    /// When they are spelled the same.
+    Exact,
+    /// When they prefer the same languages in the same order (default).
+    Normal,
 }
 
 /// `cache.key`: which part of the query makes the key.
@@ -217,6 +266,76 @@ pub enum Forwarded {
     Both,
     /// None is added; what the client sent passes unchanged.
     None,
+}
+
+/// `[cache_status]`: the member that we add to Cache-Status (RFC 9211).
+#[derive(Clone, Debug, PartialEq)]
+pub struct CacheStatus {
+    /// Who gets it.
+    pub to: StatusTo,
+    /// Name the cache key in it.
+    pub key: bool,
+    /// Give the reason in it.
+    pub detail: bool,
+}
+
+/// `cache_status.to`: the clients that get Cache-Status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StatusTo {
+    /// All of them (default).
+    All,
+    /// None, and an origin's Cache-Status passes as it came.
+    None,
+    /// Those with an address in one of these nets; never empty.
+    Nets(Vec<Net>),
+}
+
+/// A range of addresses: `10.0.0.0/8`. The bits behind the prefix are 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Net {
+    /// Its first address.
+    pub address: IpAddr,
+    /// Leading bits that an address in it has in common with the first; at most 32 or 128.
+    pub prefix: u8,
+}
+
+impl Net {
+    /// Whether `address` is in it. An IPv4 address is the same one when it comes mapped into IPv6
+    /// (RFC 4291, 2.5.5.2), as from a listener on `[::]`.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let shift = |bits: u32| bits.saturating_sub(u32::from(self.prefix));
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(net), IpAddr::V4(address)) => {
+                let differ = net.to_bits() ^ address.to_bits();
+                differ.checked_shr(shift(32)).unwrap_or(0) == 0
+            }
+            (IpAddr::V6(net), IpAddr::V6(address)) => {
+                let differ = net.to_bits() ^ address.to_bits();
+                differ.checked_shr(shift(128)).unwrap_or(0) == 0
+            }
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Net {
+    /// As an operator writes it; one address without its prefix.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bits = if self.address.is_ipv4() { 32 } else { 128 };
+        match self.prefix {
+            prefix if prefix == bits => write!(f, "{}", self.address),
+            prefix => write!(f, "{}/{prefix}", self.address),
+        }
+    }
+}
+
+/// `[control]`: response fields that an origin controls this cache with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Control {
+    /// Targeted fields (RFC 9213), at most 8: the first that is present and valid decides alone.
+    pub targets: Vec<String>,
+    /// Fields that hold tags to purge by, at most 8, besides Cache-Groups (RFC 9875).
+    pub tags: Vec<String>,
 }
 
 /// `[log]`

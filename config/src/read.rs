@@ -4,7 +4,7 @@
 //! faulty value never leaves this file, since a Plan is handed out only when there was none.
 
 use crate::faults::{Blame, Faults};
-use crate::kinds::quoted;
+use crate::kinds::{quoted, Or};
 use crate::names;
 use crate::plan::{Admin, Limits, Listen, Log, Memory, Origin, Plan, Proxy, Shards};
 use crate::reference as options;
@@ -13,7 +13,9 @@ use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use toml_edit::{ImDocument, TomlError, Value};
 
+mod cache;
 mod sites;
+mod status;
 
 /// The Plan that `text` asks for, or everything that is wrong with it.
 ///
@@ -46,6 +48,8 @@ fn plan(document: &ImDocument<&str>, blame: &mut Blame<'_>) -> Plan {
         sites,
         limits: limits(&root, blame),
         proxy: proxy(&root, blame),
+        cache_status: status::cache_status(&root, blame),
+        control: status::control(&root, blame),
         log: log(&root, blame),
     }
 }
@@ -73,9 +77,10 @@ fn syntax(error: &TomlError, text: &str, blame: &mut Blame<'_>) {
 fn shards(root: &View<'_>, blame: &mut Blame<'_>) -> Shards {
     let table = root.table(&options::shards::SECTION, "shards", blame);
     Shards {
-        count: table
-            .read(&options::shards::COUNT, blame)
-            .map(|count| count as usize),
+        count: match table.read(&options::shards::COUNT, blame) {
+            Or::Word(()) => None,
+            Or::Value(count) => Some(count as usize),
+        },
         pin: table.read(&options::shards::PIN, blame),
         replicas: table.read(&options::shards::REPLICAS, blame) as usize,
     }

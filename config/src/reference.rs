@@ -3,15 +3,19 @@
 //! `crate::view` accepts the keys of this table and no others, `crate::read` takes every default
 //! from it, and `page` prints it as docs/config.md. It knows no document.
 
-use crate::kinds::{Count, Flag, List, OneOf, Optional, OrAuto, Required};
-use crate::kinds::{Size, Text, Time};
+use crate::kinds::{At, Count, Flag, List, OneOf, Optional, Or, Required};
+use crate::kinds::{Size, Text, Time, WordOr, SOME};
 use crate::names;
-use crate::plan::{Forwarded, HostPattern, LogFormat, LogTarget, Server, SetCookie};
+use crate::plan::{AcceptLanguage, ClientDirectives, Forwarded, HostPattern, LogFormat};
+use crate::plan::{LogTarget, Net, Server, SetCookie};
 use crate::units::{GIB, KIB, MIB, TIB};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+pub(crate) mod cache_status;
+pub(crate) mod control;
 mod page;
+pub(crate) mod route;
 mod shape;
 
 pub use page::reference;
@@ -37,6 +41,8 @@ pub(crate) static SECTIONS: &[&Section] = &[
     &route::SECTION,
     &limits::SECTION,
     &proxy::SECTION,
+    &cache_status::SECTION,
+    &control::SECTION,
     &log::SECTION,
     &admin::SECTION,
 ];
@@ -66,6 +72,11 @@ const fn lifetime(min: Duration) -> Time {
     }
 }
 
+/// How long a response may be served after its lifetime; 0 is not at all, and so is the word.
+const fn stale() -> WordOr<(), Time> {
+    WordOr(OneOf(&[("off", ())]), lifetime(Duration::ZERO))
+}
+
 const ADDRESS: Text<SocketAddr> = Text {
     name: "an address and port",
     parse: names::address,
@@ -82,14 +93,17 @@ pub(crate) mod shards {
         options: &[&COUNT, &PIN, &REPLICAS],
         later: &[],
     };
-    pub(crate) static COUNT: Opt<OrAuto> = Opt {
+    pub(crate) static COUNT: Opt<WordOr<(), Count>> = Opt {
         key: "count",
-        kind: OrAuto(Count {
-            min: 1,
-            max: 256,
-            of: "shards",
-        }),
-        default: || None,
+        kind: WordOr(
+            OneOf(&[("auto", ())]),
+            Count {
+                min: 1,
+                max: 256,
+                of: "shards",
+            },
+        ),
+        default: || Or::Word(()),
         meaning: "How many shards; \"auto\" is one for each core that the process may run on.",
         example: "4",
     };
@@ -212,6 +226,7 @@ pub(crate) mod origin {
                 parse: names::server,
                 show: |server| format!("{}:{}", server.host, server.port),
             },
+            length: SOME,
         }),
         default: || None,
         meaning: "Host names or IP addresses, each with a port or else 80, tried in turns.",
@@ -285,7 +300,7 @@ pub(crate) mod site {
         header: "[[sites]]",
         meaning: "What is served, by host. Without any, and with one origin: one site for every \
                   host.",
-        options: &[&HOSTS],
+        options: &[&HOSTS, &CLIENT_DIRECTIVES],
         later: &[],
     };
     pub(crate) static HOSTS: Opt<List<HostPattern>> = Opt {
@@ -301,15 +316,25 @@ pub(crate) mod site {
                     HostPattern::Any => "*".to_owned(),
                 },
             },
+            length: SOME,
         },
         default: || vec![(HostPattern::Any, 0)],
         meaning: "Hosts of this site, each in one site only. `*.example.org` is every name below \
                   `example.org`, not itself; `*` is every host that no other site names.",
         example: "[\"www.example.org\", \"*.example.org\"]",
     };
+    pub(crate) static CLIENT_DIRECTIVES: Opt<OneOf<ClientDirectives>> = Opt {
+        key: "client_directives",
+        kind: OneOf(&[
+            ("honour", ClientDirectives::Honour),
+            ("ignore", ClientDirectives::Ignore),
+        ]),
+        default: || ClientDirectives::Honour,
+        meaning: "Whether Cache-Control and Pragma of a request are followed (RFC 9111, 5.2.1). \
+                  Ignored, no client can reach past the cache or keep it from storing.",
+        example: "\"ignore\"",
+    };
 }
-
-pub(crate) mod route;
 
 pub(crate) mod limits {
     use super::*;

@@ -4,6 +4,7 @@ mod faults;
 mod mutations;
 mod options;
 mod plans;
+mod rules;
 
 use crate::{read, Plan};
 

@@ -5,7 +5,7 @@
 
 use crate::faults::{did_you_mean, one_of, Blame};
 use crate::kinds::{found, Absent, Kind};
-use crate::reference::{Opt, Section, SECTIONS};
+use crate::reference::{Entry, Opt, Section, SECTIONS};
 use toml_edit::{Item, Key, Table, TableLike, Value};
 
 /// One table of the document, or the absence of one, which reads as all defaults.
@@ -32,6 +32,17 @@ impl<'d> View<'d> {
         };
         view.refuse_unknown_keys(blame);
         view
+    }
+
+    /// A table of this kind of no document: all defaults.
+    pub(crate) fn of_nothing(section: &'static Section) -> Self {
+        View {
+            section,
+            header: section.header.to_owned(),
+            prefix: String::new(),
+            table: None,
+            at: 0,
+        }
     }
 
     /// The byte where this table begins.
@@ -79,7 +90,7 @@ impl<'d> View<'d> {
             " "
         };
         let prefix = if key.is_empty() { "" } else { &self.prefix };
-        format!("{}{gap}{prefix}{key}", self.header)
+        format!("{}{gap}{prefix}{}", self.header, plain(key))
     }
 
     /// The value of an option: as written, or else its default. Faults go to `blame`.
@@ -94,6 +105,16 @@ impl<'d> View<'d> {
         blame: &mut Blame<'_>,
     ) -> Option<K::Value> {
         let key = opt.key.strip_prefix(&self.prefix).unwrap_or(opt.key);
+        self.try_read_as(opt, key, blame)
+    }
+
+    /// [`View::try_read`] of an option whose key the operator makes up: `key` in its place.
+    pub(crate) fn try_read_as<K: Kind>(
+        &self,
+        opt: &Opt<K>,
+        key: &str,
+        blame: &mut Blame<'_>,
+    ) -> Option<K::Value> {
         let expected = || match opt.kind.is_closed() {
             true => opt.kind.name(),
             false => format!("{}, such as {}", opt.kind.name(), opt.example),
@@ -211,7 +232,12 @@ impl<'d> View<'d> {
             match item.as_table_like() {
                 Some(table) => view.fill(table, Some(at), blame),
                 None => {
-                    let keys = view.known_keys().join(", ");
+                    let keys = match view.made_up() {
+                        Some(opt) => {
+                            format!("{} = {}", &opt.key()[view.prefix.len()..], opt.example())
+                        }
+                        None => view.known_keys().join(", "),
+                    };
                     let expected = format!("{or}a table {{ {keys} }}");
                     let at = self.at_value(key);
                     blame.add(at, self.path(key), found_item(item), expected, None);
@@ -237,11 +263,9 @@ impl<'d> View<'d> {
 
     fn absent(&self, section: &'static Section, header: String) -> Self {
         View {
-            section,
             header,
-            prefix: String::new(),
-            table: None,
             at: self.at,
+            ..View::of_nothing(section)
         }
     }
 
@@ -299,20 +323,29 @@ impl<'d> View<'d> {
         keys
     }
 
+    /// The option that stands for all keys of this table, where the operator makes them up.
+    fn made_up(&self) -> Option<&'static dyn Entry> {
+        let mut options = self.section.options.iter().copied();
+        options.find(|opt| {
+            let rest = opt.key().strip_prefix(self.prefix.as_str());
+            rest.is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_uppercase()))
+        })
+    }
+
     fn refuse_unknown_keys(&self, blame: &mut Blame<'_>) {
         let known = self.known_keys();
-        if known == ["NAME"] {
-            return; // the operator makes these names up
+        if known == ["NAME"] || self.made_up().is_some() {
+            return; // whoever reads them looks at the names
         }
         for (key, item) in self.table.into_iter().flat_map(|table| table.iter()) {
             let at = self.key_at(key, item);
             let later = self.section.later.iter().find(|(name, _)| *name == key);
             // Only at the top are tables called by their header; elsewhere keys may be dotted.
             let path = match item {
-                _ if !self.header.is_empty() => self.path(&plain(key)),
+                _ if !self.header.is_empty() => self.path(key),
                 Item::Table(_) => format!("[{}]", plain(key)),
                 Item::ArrayOfTables(_) => format!("[[{}]]", plain(key)),
-                _ => self.path(&plain(key)),
+                _ => self.path(key),
             };
             if let Some((_, what)) = later.filter(|_| self.prefix.is_empty()) {
                 let found = format!("not yet: {what} come with a later release");

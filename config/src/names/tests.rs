@@ -285,3 +285,93 @@ fn log_targets() {
         ],
     );
 }
+
+#[test]
+fn nets() {
+    let net_of = |ip: &str, prefix| Net {
+        address: ip.parse().unwrap(),
+        prefix,
+    };
+    check(
+        net,
+        &[
+            ("10.0.0.0/8", net_of("10.0.0.0", 8)),
+            ("0.0.0.0/0", net_of("0.0.0.0", 0)),
+            ("192.0.2.7", net_of("192.0.2.7", 32)),
+            ("192.0.2.7/32", net_of("192.0.2.7", 32)),
+            ("::/0", net_of("::", 0)),
+            ("fe80::/10", net_of("fe80::", 10)),
+            ("::1", net_of("::1", 128)),
+            ("2001:DB8::/32", net_of("2001:db8::", 32)),
+        ],
+        &[
+            ("", None),
+            ("/8", None),
+            ("10.0.0.0/", Some("a prefix of 10.0.0.0 has 0 to 32 bits")),
+            ("10.0.0.0/33", Some("a prefix of 10.0.0.0 has 0 to 32 bits")),
+            ("10.0.0.0/+8", Some("a prefix of 10.0.0.0 has 0 to 32 bits")),
+            (
+                "10.0.0.0/256",
+                Some("a prefix of 10.0.0.0 has 0 to 32 bits"),
+            ),
+            ("::/129", Some("a prefix of :: has 0 to 128 bits")),
+            ("10.0.0.1/8", Some("did you mean `10.0.0.0/8`?")),
+            ("fe80::1/10", Some("did you mean `fe80::/10`?")),
+            ("1.2.3.4/0", Some("did you mean `0.0.0.0/0`?")),
+            (
+                "10.0.0.0/255.0.0.0",
+                Some("a prefix of 10.0.0.0 has 0 to 32 bits"),
+            ),
+            ("[::1]", Some("did you mean `::1`?")),
+            ("[::1", None),
+            ("::ffff:10.0.0.0/104", Some("did you mean `10.0.0.0/8`?")),
+            ("::ffff:10.0.0.1", Some("did you mean `10.0.0.1`?")),
+            ("::ffff:0.0.0.0/95", None),
+            (
+                "localhost",
+                Some("names are not looked up here: \"127.0.0.1\", \"::1\""),
+            ),
+            ("10.0.0", None),
+            ("all", None),
+        ],
+    );
+}
+
+#[test]
+fn fields() {
+    let same = |name: &'static str| (name, name.to_owned());
+    let long = "a".repeat(65);
+    check(
+        field,
+        &[
+            same("Surrogate-Key"),
+            same("xkey"),
+            same("x_!#$%&'*+-.^`|~"),
+            same("Cache-Control"),
+        ],
+        &[
+            ("", None),
+            ("Surrogate-Key:", Some("did you mean `Surrogate-Key`?")),
+            (" xkey ", Some("did you mean `xkey`?")),
+            ("Surrogate Key", Some("did you mean `Surrogate-Key`?")),
+            ("ü", None),
+            ("a\r\nb", None),
+            (&long, None),
+        ],
+    );
+    let for_all = |name| format!("{name} is read where no targeted field decides");
+    check(
+        targeted_field,
+        &[same("CDN-Cache-Control"), same("Surrogate-Control")],
+        &[
+            ("Cache-Control", Some(&for_all("Cache-Control"))),
+            ("cache-control", Some(&for_all("Cache-Control"))),
+            ("EXPIRES", Some(&for_all("Expires"))),
+            ("pragma", Some(&for_all("Pragma"))),
+            (
+                "CDN Cache-Control",
+                Some("did you mean `CDN-Cache-Control`?"),
+            ),
+        ],
+    );
+}

@@ -1,16 +1,15 @@
-//! Sites, their routes and how each route caches.
+//! Sites and their routes.
 //!
 //! Knows the origins of the Plan by name, so that every route names one that is there.
 
+use super::cache::cache;
 use super::Again;
 use crate::faults::{did_you_mean, one_of, Blame};
 use crate::kinds::{quoted, At};
-use crate::plan::{Cache, HostPattern, KeyOptions, Origin, Refresh, Route, Site};
+use crate::plan::{HostPattern, Origin, Route, Site};
 use crate::reference as options;
-use crate::units::show_time;
 use crate::view::View;
 use std::collections::HashMap;
-use toml_edit::Value;
 
 /// The sites in the order written; one for everything where there are none.
 pub(super) fn sites(root: &View<'_>, origins: &[Origin], blame: &mut Blame<'_>) -> Vec<Site> {
@@ -24,6 +23,7 @@ pub(super) fn sites(root: &View<'_>, origins: &[Origin], blame: &mut Blame<'_>) 
         refuse_hosts_again(&hosts, table, &mut seen, blame);
         all.push(Site {
             hosts: hosts.into_iter().map(|(host, _)| host).collect(),
+            client_directives: table.read(&options::site::CLIENT_DIRECTIVES, blame),
             routes: routes(table, origins, blame),
         });
     }
@@ -35,6 +35,7 @@ pub(super) fn sites(root: &View<'_>, origins: &[Origin], blame: &mut Blame<'_>) 
         let routes = vec![only_route(root, blame)];
         all.push(Site {
             hosts: vec![HostPattern::Any],
+            client_directives: (options::site::CLIENT_DIRECTIVES.default)(),
             routes,
         });
     }
@@ -168,73 +169,4 @@ fn origin_of(route: &View<'_>, origins: &[Origin], blame: &mut Blame<'_>) -> usi
 fn origin_names(origins: &[Origin]) -> String {
     let names: Vec<&str> = origins.iter().map(|origin| origin.name.as_str()).collect();
     one_of(&names)
-}
-
-fn cache(route: &View<'_>, blame: &mut Blame<'_>) -> Cache {
-    use options::route::*;
-    // `cache = false` is short for `cache.enabled = false`.
-    let short = route.value("cache").and_then(Value::as_bool);
-    let table = match short {
-        Some(_) => route.nothing_within("cache"),
-        None => route.within("cache", "true, false or ", blame),
-    };
-    let enabled = table.read(&ENABLED, blame);
-    Cache {
-        enabled: short.unwrap_or(enabled),
-        default_lifetime: table.read(&DEFAULT, blame),
-        heuristic: table.read(&HEURISTIC, blame),
-        refresh: refresh(&table, blame),
-        set_cookie: table.read(&SET_COOKIE, blame),
-        key: key(&table, blame),
-    }
-}
-
-fn refresh(cache: &View<'_>, blame: &mut Blame<'_>) -> Option<Refresh> {
-    use options::route::*;
-    let table = cache.within("refresh", "", blame);
-    if !table.is_written() {
-        return None;
-    }
-    let min = table.read(&REFRESH_MIN, blame);
-    let percent = table.read(&REFRESH_PERCENT, blame);
-    let max = table.read(&REFRESH_MAX, blame);
-    let (min, percent, max) = (min?, percent?, max?);
-    if min > max {
-        let found = format!("found \"{}\", above max", show_time(min));
-        let expected = format!("at most \"{}\"", show_time(max));
-        blame.add(
-            table.at_value("min"),
-            table.path("min"),
-            found,
-            expected,
-            None,
-        );
-    }
-    Some(Refresh { min, percent, max })
-}
-
-fn key(cache: &View<'_>, blame: &mut Blame<'_>) -> KeyOptions {
-    use options::route::*;
-    let table = cache.within("key", "", blame);
-    let ignore = table.read(&KEY_IGNORE, blame);
-    let keep = table.read(&KEY_KEEP, blame);
-    if ignore.is_some() && keep.is_some() {
-        let at = table.at_value("keep");
-        let expected = "either of them: what is not kept is ignored";
-        blame.add(
-            at,
-            table.path("keep"),
-            "found together with ignore",
-            expected,
-            None,
-        );
-    }
-    let names = |list: Option<Vec<At<String>>>| -> Vec<String> {
-        list.into_iter().flatten().map(|(name, _)| name).collect()
-    };
-    KeyOptions {
-        ignore: names(ignore),
-        keep: names(keep),
-        sort: table.read(&KEY_SORT, blame),
-    }
 }

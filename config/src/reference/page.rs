@@ -22,7 +22,8 @@ line and column.
   `kB`, `MB`, `GB` powers of 1000. An integer without quotes is bytes.
 - A **time** is a number and a unit in quotes, or a sum of them, the largest first: `\"30s\"`,
   `\"1m30s\"`. Units are `ms`, `s`, `m`, `h`, `d`. Lifetimes are whole seconds.
-- A **list** is never empty. To have the default, leave the key out.
+- A **list** is never empty, but where that is said to mean none. To have the default, leave the
+  key out.
 
 A larger example:
 

@@ -16,7 +16,17 @@ pub(crate) static SECTION: Section = Section {
         &REFRESH_MIN,
         &REFRESH_PERCENT,
         &REFRESH_MAX,
+        &LIFETIME_MAX,
+        &NEGATIVE,
+        &JITTER,
+        &STALE_WHILE_REVALIDATE,
+        &STALE_IF_ERROR,
         &SET_COOKIE,
+        &ACCEPT_LANGUAGE,
+        &VARIANTS,
+        &NO_VARY_SEARCH,
+        &QUERY_BYTES,
+        &FRAGMENTS,
         &KEY_IGNORE,
         &KEY_KEEP,
         &KEY_SORT,
@@ -99,16 +109,114 @@ pub(crate) static REFRESH_MAX: Opt<Required<Time>> = Opt {
     meaning: "But never longer than this; not below `min`.",
     example: "\"60h\"",
 };
+pub(crate) static LIFETIME_MAX: Opt<Optional<Time>> = Opt {
+    key: "cache.lifetime_max",
+    kind: Optional(lifetime(SECOND), "none"),
+    default: || None,
+    meaning: "No lifetime is longer than this, whether the response states it or not.",
+    example: "\"7d\"",
+};
+pub(crate) static NEGATIVE: Opt<Optional<Time>> = Opt {
+    key: "cache.negative.STATUS",
+    kind: Optional(lifetime(SECOND), "none"),
+    default: || None,
+    meaning:
+        "With `cache.negative = { 404 = \"10s\", 5xx = \"1s\" }`: lifetime of a response with \
+              this status that states none, which may be stored for it. STATUS is from 300 to 599, \
+              or `3xx`, `4xx`, `5xx` for those that are not named; 304, 412, 416, 417, 428, 429, 431 and 511 never.",
+    example: "\"10s\"",
+};
+pub(crate) static JITTER: Opt<Count> = Opt {
+    key: "cache.jitter",
+    kind: Count {
+        min: 0,
+        max: 50,
+        of: "percent",
+    },
+    default: || 0,
+    meaning: "Lifetimes are shortened by up to this share, by key, so that what was stored at one \
+              time does not expire at one time.",
+    example: "10",
+};
+pub(crate) static STALE_WHILE_REVALIDATE: Opt<WordOr<(), Time>> = Opt {
+    key: "cache.stale_while_revalidate",
+    kind: stale(),
+    default: || Or::Word(()),
+    meaning: "How long after its lifetime a response that says nothing about it is served while \
+              one request validates it (RFC 5861, 3).",
+    example: "\"30s\"",
+};
+pub(crate) static STALE_IF_ERROR: Opt<WordOr<(), Time>> = Opt {
+    key: "cache.stale_if_error",
+    kind: stale(),
+    default: || Or::Value(HOUR),
+    meaning:
+        "How long after its lifetime a response that says nothing about it is served in place \
+              of an error: 500, 502, 503, 504, or an origin that can't be reached, is too slow or \
+              hangs up (RFC 5861, 4).",
+    example: "\"1d\"",
+};
 pub(crate) static SET_COOKIE: Opt<OneOf<SetCookie>> = Opt {
     key: "cache.set_cookie",
     kind: OneOf(&[
         ("explicit", SetCookie::Explicit),
         ("never", SetCookie::Never),
+        ("strip", SetCookie::Strip),
     ]),
     default: || SetCookie::Explicit,
     meaning: "Whether a response with Set-Cookie may be stored: only when it says `public` or \
-              `s-maxage`, or never.",
-    example: "\"never\"",
+              `s-maxage`, never, or without the field, which then no client gets.",
+    example: "\"strip\"",
+};
+pub(crate) static ACCEPT_LANGUAGE: Opt<OneOf<AcceptLanguage>> = Opt {
+    key: "cache.accept_language",
+    kind: OneOf(&[
+        ("exact", AcceptLanguage::Exact),
+        ("normal", AcceptLanguage::Normal),
+    ]),
+    default: || AcceptLanguage::Normal,
+    meaning:
+        "How `Vary: Accept-Language` compares: letter by letter, or by the languages that are \
+              preferred and their order, where a response whose Content-Language is among the most \
+              preferred serves everyone who prefers it most.",
+    example: "\"exact\"",
+};
+pub(crate) static VARIANTS: Opt<Count> = Opt {
+    key: "cache.variants",
+    kind: Count {
+        min: 1,
+        max: 1024,
+        of: "responses",
+    },
+    default: || 64,
+    meaning: "Most responses stored for one URL, where Vary tells them apart; the least used goes \
+              first.",
+    example: "8",
+};
+pub(crate) static NO_VARY_SEARCH: Opt<Flag> = Opt {
+    key: "cache.no_vary_search",
+    kind: Flag,
+    default: || true,
+    meaning: "Honour No-Vary-Search, with which an origin says which query parameters make no \
+              difference.",
+    example: "false",
+};
+pub(crate) static QUERY_BYTES: Opt<Size> = Opt {
+    key: "cache.query_bytes",
+    kind: Size { min: 0, max: MIB },
+    default: || 64 * KIB,
+    meaning: "Answers to QUERY requests are cached, with the content of the request in the key, \
+              where it is no longer than this; 0 caches none.",
+    example: "\"8KiB\"",
+};
+pub(crate) static FRAGMENTS: Opt<Flag> = Opt {
+    key: "cache.fragments",
+    kind: Flag,
+    default: || true,
+    meaning:
+        "A range request that finds nothing stored asks the origin for the fragments of 1 MiB \
+              that it needs; otherwise for the whole.",
+    example: "false",
 };
 pub(crate) static KEY_IGNORE: Opt<Optional<List<String>>> = Opt {
     key: "cache.key.ignore",
@@ -120,6 +228,7 @@ pub(crate) static KEY_IGNORE: Opt<Optional<List<String>>> = Opt {
                 parse: names::parameters,
                 show: String::clone,
             },
+            length: SOME,
         },
         "none",
     ),
@@ -138,6 +247,7 @@ pub(crate) static KEY_KEEP: Opt<Optional<List<String>>> = Opt {
                 parse: names::parameter,
                 show: String::clone,
             },
+            length: SOME,
         },
         "every parameter",
     ),

@@ -4,7 +4,8 @@ use crate::kinds::{Absent, Kind};
 
 /// One option.
 pub(crate) struct Opt<K: Kind> {
-    /// The key in its table; dotted where a table is written inline: `cache.refresh.min`.
+    /// The key in its table; dotted where a table is written inline: `cache.refresh.min`. A last
+    /// part in capitals stands for what the operator makes up.
     pub(crate) key: &'static str,
     pub(crate) kind: K,
     pub(crate) default: fn() -> K::Value,

@@ -10,7 +10,7 @@ fn check(text: &str, expected: &str) {
 }
 
 /// The one fault of a text that follows the two lines of the smallest configuration.
-fn check_after(rest: &str, expected: &str) {
+pub(super) fn check_after(rest: &str, expected: &str) {
     check(&format!("{}{rest}", minimal()), expected);
 }
 
@@ -111,7 +111,7 @@ fn columns_are_characters() {
 #[test]
 fn unknown_tables_and_keys() {
     let tables = "one of `shards`, `memory`, `listen`, `origins`, `sites`, `limits`, `proxy`, \
-                  `log`, `admin`";
+                  `cache_status`, `control`, `log`, `admin`";
     let route = "one of `path`, `origin`, `cache`";
     let cases = [
         (
@@ -155,7 +155,8 @@ fn unknown_tables_and_keys() {
     );
     check_after(
         "[[sites]]\n[[sites.route]]\n",
-        "4:1: [[sites]] route: unknown table; expected `hosts` or `routes`; did you mean `routes`?",
+        "4:1: [[sites]] route: unknown table; expected one of `hosts`, \
+         `client_directives`, `routes`; did you mean `routes`?",
     );
 }
 
@@ -200,7 +201,9 @@ fn tables_of_the_wrong_shape() {
     check_after(
         "[[sites]]\n[[sites.routes]]\ncache = \"off\"\n",
         "5:9: [[sites.routes]] cache: found \"off\"; expected true, false or a table { enabled, \
-         default, heuristic, refresh, set_cookie, key }",
+         default, heuristic, refresh, lifetime_max, negative, jitter, stale_while_revalidate, \
+         stale_if_error, set_cookie, accept_language, variants, no_vary_search, query_bytes, \
+         fragments, key }",
     );
     check_after(
         "[[sites]]\n[[sites.routes]]\ncache.refresh = \"1h\"\n",

@@ -18,6 +18,8 @@ hosts = ["a.org", "*.b.org", "*"]
 path = "/%C3%BC/"
 origin = "b"
 cache.key = { ignore = ["utm_*"], sort = false }
+cache.negative = { 404 = "10s", 5xx = "1s" }
+cache.stale_if_error = "off"
 [[sites.routes]]
 origin = "app"
 cache = false
@@ -25,6 +27,11 @@ cache = false
 fields = 200
 [proxy]
 forwarded = "both"
+[cache_status]
+to = ["10.0.0.0/8", "::1"]
+[control]
+targets = ["CDN-Cache-Control"]
+tags = []
 [log]
 target = "stdout"
 [admin]
@@ -84,6 +91,10 @@ const PIECES: &[&str] = &[
     "18446744073709551615TiB",
     "99999999999d",
     "1m1m",
+    "/129",
+    "cache.negative = 1\n",
+    "4xx",
+    "::ffff:0.0.0.1/95",
 ];
 
 struct XorShift(u64);

@@ -2,10 +2,11 @@
 
 use super::plan;
 use crate::{
-    minimal, Admin, Cache, Forwarded, HostPattern, KeyOptions, Limits, Listen, Log, LogFormat,
-    LogTarget, Memory, Origin, Plan, Proxy, Refresh, Route, Server, SetCookie, Shards, Site,
-    EXAMPLE,
+    minimal, AcceptLanguage, Admin, Cache, CacheStatus, ClientDirectives, Control, Forwarded,
+    HostPattern, KeyOptions, Limits, Listen, Log, LogFormat, LogTarget, Memory, Net, Origin, Plan,
+    Proxy, Refresh, Route, Server, SetCookie, Shards, Site, StatusTo, EXAMPLE,
 };
+use std::net::Ipv6Addr;
 use std::time::Duration;
 
 const fn seconds(n: u64) -> Duration {
@@ -18,7 +19,17 @@ fn cache() -> Cache {
         default_lifetime: None,
         heuristic: true,
         refresh: None,
+        lifetime_max: None,
+        negative: Vec::new(),
+        jitter_percent: 0,
+        stale_while_revalidate: None,
+        stale_if_error: Some(seconds(3600)),
         set_cookie: SetCookie::Explicit,
+        accept_language: AcceptLanguage::Normal,
+        variants_max: 64,
+        no_vary_search: true,
+        query_bytes: 64 << 10,
+        fragments: true,
         key: KeyOptions::default(),
     }
 }
@@ -54,6 +65,7 @@ fn defaults() -> Plan {
         }],
         sites: vec![Site {
             hosts: vec![HostPattern::Any],
+            client_directives: ClientDirectives::Honour,
             routes: vec![Route {
                 path: "/".to_owned(),
                 origin: 0,
@@ -76,6 +88,15 @@ fn defaults() -> Plan {
             name: "ringside".to_owned(),
             via: true,
             forwarded: Forwarded::XForwarded,
+        },
+        cache_status: CacheStatus {
+            to: StatusTo::All,
+            key: false,
+            detail: true,
+        },
+        control: Control {
+            targets: vec!["CDN-Cache-Control".to_owned()],
+            tags: vec!["Surrogate-Key".to_owned(), "xkey".to_owned()],
         },
         log: Log {
             format: LogFormat::Combined,
@@ -135,6 +156,7 @@ fn every_option_reaches_its_place() {
         servers = ["127.0.0.1:8000"]
         [[sites]]
         hosts = ["WWW.example.org", "*.Example.org"]
+        client_directives = "ignore"
         [[sites.routes]]
         path = "/a/"
         origin = "a"
@@ -142,7 +164,17 @@ fn every_option_reaches_its_place() {
         cache.default = "5s"
         cache.heuristic = false
         cache.refresh = { min = "0s", percent = 0, max = "1d" }
+        cache.lifetime_max = "7d"
+        cache.negative = { 404 = "10s", 5xx = "1s", 503 = "2s" }
+        cache.jitter = 50
+        cache.stale_while_revalidate = "30s"
+        cache.stale_if_error = "off"
         cache.set_cookie = "never"
+        cache.accept_language = "exact"
+        cache.variants = 1
+        cache.no_vary_search = false
+        cache.query_bytes = 0
+        cache.fragments = false
         cache.key = { ignore = ["utm_*"], sort = true }
         [[sites.routes]]
         origin = "b"
@@ -162,6 +194,13 @@ fn every_option_reaches_its_place() {
         name = "edge"
         via = false
         forwarded = "none"
+        [cache_status]
+        to = ["10.0.0.0/8", "::1"]
+        key = true
+        detail = false
+        [control]
+        targets = ["Example-CDN-Cache-Control", "CDN-Cache-Control"]
+        tags = []
         [log]
         format = "json"
         target = "/var/log/x"
@@ -219,6 +258,7 @@ fn every_option_reaches_its_place() {
                 HostPattern::Exact("www.example.org".to_owned()),
                 HostPattern::Suffix(".example.org".to_owned()),
             ],
+            client_directives: ClientDirectives::Ignore,
             routes: vec![
                 Route {
                     path: "/a/".to_owned(),
@@ -232,7 +272,23 @@ fn every_option_reaches_its_place() {
                             percent: 0,
                             max: seconds(86_400),
                         }),
+                        lifetime_max: Some(seconds(7 * 86_400)),
+                        negative: std::iter::once((404, seconds(10)))
+                            .chain(
+                                (500..=599)
+                                    .filter(|n| *n != 511)
+                                    .map(|n| (n, seconds(1 + u64::from(n == 503)))),
+                            )
+                            .collect(),
+                        jitter_percent: 50,
+                        stale_while_revalidate: Some(seconds(30)),
+                        stale_if_error: None,
                         set_cookie: SetCookie::Never,
+                        accept_language: AcceptLanguage::Exact,
+                        variants_max: 1,
+                        no_vary_search: false,
+                        query_bytes: 0,
+                        fragments: false,
                         key: KeyOptions {
                             ignore: vec!["utm_*".to_owned()],
                             keep: vec![],
@@ -269,6 +325,27 @@ fn every_option_reaches_its_place() {
             name: "edge".to_owned(),
             via: false,
             forwarded: Forwarded::None,
+        },
+        cache_status: CacheStatus {
+            to: StatusTo::Nets(vec![
+                Net {
+                    address: [10, 0, 0, 0].into(),
+                    prefix: 8,
+                },
+                Net {
+                    address: Ipv6Addr::LOCALHOST.into(),
+                    prefix: 128,
+                },
+            ]),
+            key: true,
+            detail: false,
+        },
+        control: Control {
+            targets: vec![
+                "Example-CDN-Cache-Control".to_owned(),
+                "CDN-Cache-Control".to_owned(),
+            ],
+            tags: vec![],
         },
         log: Log {
             format: LogFormat::Json,
