@@ -5,13 +5,23 @@
 //! anything but a stable compiler. They must not panic; each `assert` says why it holds.
 
 use ringside_config::Forwarded;
+use ringside_engine::cache::{extent, part, Extent};
 use ringside_engine::http::{
     date, encode, field, framing, hop, range, target, Answer, ChunkFault, ChunkedDecoder, Fields,
     Form, Forward, HeadLimits, Length, Method, Name, Parse, Ranges, RequestHead, ResponseHead,
-    Version,
+    Version, Wanted,
 };
+use ringside_engine::limits::RANGES_MAX;
 use ringside_engine::time::Wall;
 use std::net::{IpAddr, Ipv4Addr};
+
+#[path = "bodies/caching.rs"]
+mod caching;
+#[path = "bodies/structured.rs"]
+mod structured;
+
+pub(crate) use caching::{caching, EXCHANGES};
+pub(crate) use structured::{search, structured, SEARCHES, STRUCTURED};
 
 const LIMITS: HeadLimits = HeadLimits {
     head_bytes: 4096,
@@ -30,6 +40,10 @@ pub(crate) const ALL: &[Target] = &[
     ("target", target, TARGETS),
     ("forward", forward, REQUESTS),
     ("values", values, VALUES),
+    ("ranges", ranges, RANGES),
+    ("structured", structured, STRUCTURED),
+    ("search", search, SEARCHES),
+    ("caching", caching, EXCHANGES),
 ];
 
 const REQUESTS: &[&[u8]] = &[
@@ -75,10 +89,18 @@ const VALUES: &[&[u8]] = &[
     b"Sun, 06 Nov 1994 08:49:37 GMT",
     b"Sunday, 06-Nov-94 08:49:37 GMT",
     b"Sun Nov  6 08:49:37 1994",
-    b"bytes=0-499, -5, 100-",
-    b"bytes=18446744073709551615-18446744073709551616",
     b"max-age=5, x=\"a, \\\" b\", no-store ,,",
     b"If-None-Match",
+];
+
+const RANGES: &[&[u8]] = &[
+    b"bytes=0-499, -5, 100-",
+    b"bytes=18446744073709551615-18446744073709551616",
+    b"bytes=0-0,200-299,-1,90-120,500-",
+    b"bytes 4-9/10",
+    b"bytes 0-1048575/5243003",
+    b"bytes 0-18446744073709551615/18446744073709551616",
+    b"bytes */10",
 ];
 
 /// A request head: what is let through is strict, and reading on from any part of it comes to the
@@ -365,17 +387,12 @@ pub(crate) fn forward(bytes: &[u8]) {
     }
 }
 
-/// Dates, ranges, lists and names.
+/// Dates, lists and names.
 pub(crate) fn values(bytes: &[u8]) {
     let now = Wall(1_795_000_000);
     if let Some(at) = date::parse(bytes, now) {
         let mut out = [0; 29];
         assert_eq!(date::parse(date::format(at, &mut out), now), Some(at));
-    }
-    for len in [0, 1, 500, u64::MAX] {
-        if let Ranges::One(first, last) = range::parse(bytes, len) {
-            assert!(first <= last && last < len);
-        }
     }
     let mut members = 0;
     for member in field::members(bytes) {
@@ -386,4 +403,58 @@ pub(crate) fn values(bytes: &[u8]) {
     let name = Name::from_bytes(bytes);
     assert!(name == Name::Other || name.as_str().as_bytes().eq_ignore_ascii_case(bytes));
     let _ = field::is_balanced(bytes);
+}
+
+/// A Range and a Content-Range: spans lie within and apart, an extent is one, and what is missing
+/// of it is asked for by a line that means just that.
+pub(crate) fn ranges(bytes: &[u8]) {
+    for len in [0, 1, 500, u64::MAX] {
+        let spans = match range::parse_all(bytes, len) {
+            Ranges::One(span) => vec![span],
+            Ranges::Many(spans) => {
+                assert!((2..=RANGES_MAX).contains(&spans.len()));
+                spans
+            }
+            Ranges::Unsatisfiable => Vec::new(),
+            Ranges::Ignore => {
+                assert_eq!(range::wanted(bytes), Wanted::Ignore);
+                continue;
+            }
+        };
+        assert_ne!(range::wanted(bytes), Wanted::Ignore);
+        assert!(spans
+            .iter()
+            .all(|span| span.start < span.end && span.end <= len));
+        let mut sorted = spans.clone();
+        sorted.sort_by_key(|span| span.start);
+        assert!(sorted.windows(2).all(|two| two[0].end < two[1].start));
+        let content: u64 = spans.iter().map(|span| span.end - span.start).sum();
+        assert!(content <= len && part::multipart_bytes(None, &spans, len) >= content);
+    }
+    let text = [b"HTTP/1.1 206 -\r\nContent-Range: ", bytes, b"\r\n\r\n"].concat();
+    let mut head = ResponseHead::default();
+    if head.parse(&text, &LIMITS) != Ok(Parse::Complete) {
+        return;
+    }
+    let response = head.view(&text);
+    assert_eq!(extent::unsatisfied_length(&response), None);
+    let Some(held) = Extent::of(&response, None) else {
+        return;
+    };
+    assert!(held.first < held.end && held.end <= held.whole);
+    let shorter = Extent::of(&response, Some(1)).expect("a shorter one is one");
+    assert!(shorter.first == held.first && shorter.end == held.first + 1);
+    assert_eq!(Extent::of(&response, Some(held.end - held.first + 1)), None);
+    for at in [0, held.first, held.end, held.whole - 1] {
+        let window = extent::window(at, Some(held.whole));
+        let asked = extent::missing(&held, &window);
+        assert!(window.start <= asked.start && asked.end <= window.end);
+        let mut line = Vec::new();
+        extent::push_range(&mut line, &asked, Some(held.whole));
+        let value = line
+            .get(7..line.len().saturating_sub(2))
+            .unwrap_or_default();
+        let read = range::parse_all(value, held.whole);
+        assert!(read == Ranges::One(asked.clone()) || asked.is_empty() && line.is_empty());
+    }
 }

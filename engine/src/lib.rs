@@ -3,8 +3,8 @@
 //! Three floors; a room imports only from floors below, rooms of one floor do not import each
 //! other:
 //! - *words*: [`time`], [`key`], [`limits`], [`fault`], [`outcome`], [`http`]
-//! - *rooms*: [`cache`], [`store`], [`route`], [`origin`], [`report`]
-//! - *corridor*: what spans rooms; empty so far
+//! - *rooms*: [`cache`], [`store`], [`route`], [`origin`], [`purge`], [`report`]
+//! - *corridor*: what spans rooms: [`explain`]
 //!
 //! Time and seeds come in as arguments, so every decision can be tested by a table and replayed.
 #![no_std]
@@ -23,6 +23,9 @@ pub mod time;
 
 pub mod cache;
 pub mod origin;
+pub mod purge;
 pub mod report;
 pub mod route;
 pub mod store;
+
+pub mod explain;

@@ -155,37 +155,6 @@ impl Outcome {
             | Outcome::Refused(reason) => reason,
         }
     }
-
-    /// The parameters of our member of Cache-Status (RFC 9211, 2).
-    #[must_use]
-    pub const fn cache_status(self) -> &'static str {
-        match self {
-            Outcome::Hit | Outcome::Stale(_) => "hit",
-            Outcome::Revalidated(_) => "fwd=stale; fwd-status=304",
-            Outcome::Collapsed(reason) => match reason {
-                Reason::VaryMiss => "fwd=vary-miss; collapsed",
-                Reason::Expired | Reason::NoCacheStored | Reason::MustRevalidate => {
-                    "fwd=stale; collapsed"
-                }
-                Reason::NoCacheRequest | Reason::TooOldForRequest => "fwd=request; collapsed",
-                _ => "fwd=uri-miss; collapsed",
-            },
-            Outcome::Miss(reason) | Outcome::Pass(reason) => match reason {
-                Reason::VaryMiss => "fwd=vary-miss",
-                Reason::Expired | Reason::NoCacheStored | Reason::MustRevalidate => "fwd=stale",
-                Reason::NoCacheRequest | Reason::TooOldForRequest | Reason::RequestNoStore => {
-                    "fwd=request"
-                }
-                Reason::Method => "fwd=method",
-                Reason::RouteOff | Reason::Upgrade => "fwd=bypass",
-                Reason::HitForMiss => "fwd=miss; detail=hit-for-miss",
-                Reason::Busy => "fwd=miss; detail=busy",
-                _ => "fwd=uri-miss",
-            },
-            Outcome::Tunnel => "fwd=bypass",
-            Outcome::Refused(_) => "detail=refused",
-        }
-    }
 }
 
 words! {
@@ -221,6 +190,10 @@ words! {
         Incomplete "incomplete",
         /// A purge came while it was fetched.
         Purged "purged",
+        /// Its home had no time for it.
+        Busy "busy",
+        /// It is in more groups than an object can hold.
+        Groups "groups",
     }
 }
 
@@ -241,61 +214,6 @@ mod tests {
                 );
                 assert!(!words[..at].contains(word), "{word} twice");
             }
-        }
-    }
-
-    #[test]
-    fn cache_status_is_of_rfc_9211() {
-        let forwarded = [
-            "bypass",
-            "method",
-            "uri-miss",
-            "vary-miss",
-            "miss",
-            "request",
-            "stale",
-            "partial",
-        ];
-        let kinds = [
-            Outcome::Miss,
-            Outcome::Pass,
-            Outcome::Collapsed,
-            Outcome::Revalidated,
-        ];
-        for outcome in Reason::ALL
-            .iter()
-            .flat_map(|reason| kinds.map(|kind| kind(*reason)))
-        {
-            let mut parameters = outcome.cache_status().split("; ");
-            let fwd = parameters
-                .next()
-                .and_then(|first| first.strip_prefix("fwd="))
-                .unwrap();
-            assert!(forwarded.contains(&fwd), "{outcome:?}: {fwd}");
-            for parameter in parameters {
-                let name = parameter.split('=').next().unwrap();
-                assert!(
-                    ["collapsed", "detail", "fwd-status"].contains(&name),
-                    "{outcome:?}"
-                );
-            }
-        }
-        let cases = [
-            (Outcome::Hit, "hit"),
-            (Outcome::Stale(Reason::Expired), "hit"),
-            (Outcome::Miss(Reason::NotStored), "fwd=uri-miss"),
-            (Outcome::Miss(Reason::VaryMiss), "fwd=vary-miss"),
-            (Outcome::Miss(Reason::Expired), "fwd=stale"),
-            (Outcome::Miss(Reason::NoCacheRequest), "fwd=request"),
-            (Outcome::Pass(Reason::RouteOff), "fwd=bypass"),
-            (Outcome::Pass(Reason::Method), "fwd=method"),
-            (
-                Outcome::Collapsed(Reason::NotStored),
-                "fwd=uri-miss; collapsed",
-            ),
-        ];
-        for (outcome, want) in cases {
-            assert_eq!(outcome.cache_status(), want, "{outcome:?}");
         }
     }
 

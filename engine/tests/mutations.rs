@@ -71,6 +71,13 @@ const PIECES: &[&[u8]] = &[
     b" HTTP/1.1",
     b"ffffffffffffffff",
     b"18446744073709551616",
+    b"=",
+    b"&",
+    b";",
+    b"(",
+    b")",
+    b"?1",
+    b"%C3%A9",
 ];
 
 /// A few changes to `bytes`: a byte turned, a piece put in, a part taken out or doubled.

@@ -10,7 +10,7 @@
 //! | log | main, when all have ended | their last lines are written |
 
 use crate::counters::Counters;
-use crate::exchange::{home, promote};
+use crate::exchange::{home, promote, search};
 use crate::listen::{self, Listeners};
 use crate::log;
 use crate::origin::resolve;
@@ -327,17 +327,24 @@ fn read(shard: &Rc<Shard>, listeners: &Listeners, from: usize, letter: Letter) {
                 shard.send(from, Letter::Leave { ticket });
             }
         }
-        Letter::Purge { ticket, key } => {
-            let count = home::purge(shard, key);
+        Letter::Purge { ticket, key, force } => {
+            let purged = home::purge(shard, key, force);
             if ticket != 0 {
-                shard.send(
-                    from,
-                    Letter::Told {
-                        ticket,
-                        told: Told::Purged(count),
-                    },
-                );
+                tell(shard, from, ticket, Told::Purged(purged));
             }
+        }
+        Letter::Decree { ticket, decree } => {
+            let purged = home::obey(shard, &decree);
+            tell(shard, from, ticket, Told::Purged(purged));
+        }
+        Letter::Ping { ticket } => tell(shard, from, ticket, Told::Settled),
+        Letter::Keep(sent) => home::keep(shard, *sent),
+        Letter::Outdated { object } => home::outdate(shard, &object),
+        Letter::HeadSeen(seen) => home::head_seen(shard, &seen),
+        Letter::Search { path, rule } => search::note(shard, path, rule),
+        Letter::Inspect { ticket, asked } => {
+            let found = Box::new(home::inspect(shard, &asked));
+            tell(shard, from, ticket, Told::Inspected(found));
         }
         Letter::Unmark { key } => shard.unmark(key),
         Letter::Promote { object } => promote::start(shard, object),
@@ -358,6 +365,10 @@ fn read(shard: &Rc<Shard>, listeners: &Listeners, from: usize, letter: Letter) {
             shard.pools.iter().for_each(|pool| pool.close_all_idle());
         }
     }
+}
+
+fn tell(shard: &Shard, to: usize, ticket: u64, told: Told) {
+    shard.send(to, Letter::Told { ticket, told });
 }
 
 /// Ticks until the shard has stopped and nothing is under way, or drain time is over.

@@ -23,9 +23,12 @@ Examples:
   ringside run --config ringside.toml       serve
   ringside check --config ringside.toml     every fault in the file, none applied
   ringside config reference                 all options, their defaults and meaning
+  ringside purge http://host/path           take it out of a running server's cache
+  ringside explain http://host/path         what a running server would do, and why
 
 Exit codes: 0 stopped cleanly; 1 the host refused (port in use, io_uring disabled, too few
-descriptors); 2 the configuration has faults or the arguments are wrong."
+descriptors), or a running server can't be reached or refused; 2 the configuration has faults or
+the arguments are wrong."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -51,6 +54,10 @@ enum Command {
         #[command(subcommand)]
         about: About,
     },
+    /// Take objects out of the cache of a running server
+    Purge(commands::purge::Arguments),
+    /// Say what a running server would do with a request now, and why
+    Explain(commands::explain::Arguments),
     /// Show Ringside with a built-in origin (what happens without a subcommand)
     Demo {
         /// Where Ringside listens
@@ -75,6 +82,8 @@ fn main() -> ExitCode {
         Command::Config {
             about: About::Reference,
         } => commands::reference::reference(),
+        Command::Purge(arguments) => commands::purge::purge(&arguments),
+        Command::Explain(arguments) => commands::explain::explain(&arguments),
         Command::Demo { listen } => commands::demo::demo(listen),
     };
     ExitCode::from(code)

@@ -7,17 +7,20 @@ use crate::origin::Pool;
 use crate::rt::{self, oneshot, Buffer, Gather, Sender, Waiting};
 use crate::siblings::{Letter, Post, Told};
 use crate::store::flight::Guest;
+use crate::store::object::Version;
 use crate::store::replicas::{KeyBits, KeyMap, Replica};
 use crate::store::{Budget, Flight, Memory, Object, Piece, Replicas};
 use ringside_config::{Limits, Plan};
 use ringside_engine::cache::Policy;
 use ringside_engine::http::{HeadLimits, RequestHead};
-use ringside_engine::key::{Key, Seed};
+use ringside_engine::key::{Key, KeyWriter, Seed};
 use ringside_engine::limits;
+use ringside_engine::purge::{About, Purges, Verdict};
+use ringside_engine::route::search::SearchRule;
 use ringside_engine::route::{KeyRule, RouteId, Table};
 use ringside_engine::time::{Mono, Wall};
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -34,6 +37,7 @@ const MARKS_MAX: usize = 64 * 1024;
 type TicketMap<V> = HashMap<u64, V, std::hash::BuildHasherDefault<KeyBits>>;
 
 /// What keeps the memory of a write alive.
+#[derive(Clone)]
 pub enum Keep {
     /// An object of this home.
     Object(Arc<Object>),
@@ -52,6 +56,121 @@ impl AsRef<[u8]> for Keep {
             Keep::Replica(object) => object.data(),
             Keep::Piece(piece) => piece,
             Keep::Fixed(text) => text,
+        }
+    }
+}
+
+/// Keys whose last purge is remembered by itself.
+const PURGED_MAX: usize = 4096;
+
+/// When keys were purged last, in microseconds: what was asked for before, and comes later by
+/// another way than a flight of the key, must not be stored.
+#[derive(Default)]
+pub struct PurgedKeys {
+    last_us: KeyMap<u64>,
+    order: VecDeque<(Key, u64)>,
+    /// When any other key may have been purged last.
+    others_us: u64,
+}
+
+impl PurgedKeys {
+    /// Notes a purge; returns when the one before it was, or may have been.
+    pub fn note(&mut self, key: Key, now_us: u64) -> u64 {
+        let before_us = self.last_us(key);
+        self.last_us.insert(key, now_us);
+        self.order.push_back((key, now_us));
+        while self.order.len() > PURGED_MAX {
+            if let Some((oldest, at_us)) = self.order.pop_front() {
+                self.others_us = self.others_us.max(at_us);
+                if self.last_us.get(&oldest) == Some(&at_us) {
+                    self.last_us.remove(&oldest);
+                }
+            }
+        }
+        before_us
+    }
+
+    /// When a key was purged last, or may have been; 0 for never.
+    pub fn last_us(&self, key: Key) -> u64 {
+        self.last_us.get(&key).copied().unwrap_or(self.others_us)
+    }
+}
+
+/// Questions of one URL that are remembered, and URLs that have any.
+const QUESTIONS_MAX: usize = 256;
+const QUESTIONED_MAX: usize = 4096;
+
+/// Keys of questions by their URL, so that a purge of that finds them.
+#[derive(Default)]
+pub struct Questions(KeyMap<Vec<Key>>);
+
+impl Questions {
+    /// Remembers that `question` is asked of `url`. Returns keys that can't be remembered any more:
+    /// nothing may be stored for them from now on.
+    pub fn note(&mut self, url: Key, question: Key) -> Vec<Key> {
+        let mut forgotten = Vec::new();
+        if self.0.len() >= QUESTIONED_MAX && !self.0.contains_key(&url) {
+            if let Some(other) = self.0.keys().next().copied() {
+                forgotten.append(&mut self.of(other));
+            }
+        }
+        let known = self.0.entry(url).or_default();
+        if !known.contains(&question) {
+            if known.len() >= QUESTIONS_MAX {
+                forgotten.push(known.remove(0));
+            }
+            known.push(question);
+        }
+        forgotten
+    }
+
+    /// Takes the questions of a URL.
+    pub fn of(&mut self, url: Key) -> Vec<Key> {
+        self.0.remove(&url).unwrap_or_default()
+    }
+}
+
+/// Rules for the queries of paths; at most so many paths.
+const SEARCHES_MAX: usize = 4096;
+
+/// A rule of No-Vary-Search.
+#[derive(PartialEq)]
+pub struct Search {
+    /// What it says.
+    pub rule: SearchRule,
+    /// Tells it from others: what was stored by another rule, or by none, is not found by this one.
+    pub id: u64,
+}
+
+/// The rules of No-Vary-Search that were seen, by path.
+#[derive(Default)]
+pub struct Searches(KeyMap<Arc<Search>>);
+
+impl Searches {
+    /// The rule for a path, whose key `path` makes.
+    pub fn rule(&self, path: impl FnOnce() -> Key) -> Option<&Arc<Search>> {
+        if self.0.is_empty() {
+            return None;
+        }
+        self.0.get(&path())
+    }
+
+    /// No path has a rule.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Notes what a path's newest response says. At the bound, a further path gets no rule: its
+    /// queries make keys as they are.
+    pub fn note(&mut self, path: Key, rule: Option<Arc<Search>>) {
+        match rule {
+            None => {
+                self.0.remove(&path);
+            }
+            Some(rule) if self.0.len() < SEARCHES_MAX || self.0.contains_key(&path) => {
+                self.0.insert(path, rule);
+            }
+            Some(_) => {}
         }
     }
 }
@@ -76,6 +195,8 @@ pub struct Setting {
     pub table: Table,
     /// By `RouteId`.
     pub routes: Vec<RouteFacts>,
+    /// Response fields that hold tags.
+    pub tags: Box<[Box<str>]>,
     /// For keyed hashes.
     pub seed: Seed,
     /// Bounds of heads.
@@ -92,8 +213,9 @@ impl Setting {
             .filter_map(|id| {
                 let (site, route) = table.indexes(RouteId(u32::try_from(id).ok()?));
                 let asked = plan.sites.get(site)?.routes.get(route)?;
+                let site_asked = plan.sites.get(site)?;
                 Some(RouteFacts {
-                    policy: Policy::of(&asked.cache),
+                    policy: Policy::of(&asked.cache, site_asked, &plan.control),
                     key_rule: KeyRule::new(&asked.cache.key),
                     origin: asked.origin,
                     site: u16::try_from(site).ok()?,
@@ -105,7 +227,9 @@ impl Setting {
             fields: plan.limits.fields,
             target_bytes: plan.limits.uri_bytes,
         };
+        let tags = plan.control.tags.iter().map(|tag| tag.as_str().into());
         Setting {
+            tags: tags.collect(),
             plan,
             table,
             routes,
@@ -144,6 +268,14 @@ pub struct Shard {
     pub guests: RefCell<HashMap<Guest, (Rc<Flight>, usize)>>,
     /// Keys whose responses can't be shared, until when (hit-for-miss).
     marks: RefCell<KeyMap<Mono>>,
+    /// What was declared outdated, other than by its URL.
+    pub purges: RefCell<Purges>,
+    /// When the keys of this home were purged.
+    pub purged: RefCell<PurgedKeys>,
+    /// Keys of questions that were asked by QUERY, by the key of their URL. They have its home.
+    pub questions: RefCell<Questions>,
+    /// What makes the keys of a path's queries, where its responses say so (No-Vary-Search).
+    pub searches: RefCell<Searches>,
     /// Connections to origins, by origin.
     pub pools: Vec<Pool>,
     /// What it counts.
@@ -190,6 +322,10 @@ impl Shard {
             flights: RefCell::default(),
             guests: RefCell::default(),
             marks: RefCell::default(),
+            purges: RefCell::new(Purges::new()),
+            purged: RefCell::default(),
+            questions: RefCell::default(),
+            searches: RefCell::default(),
             pools,
             counters,
             siblings,
@@ -231,6 +367,11 @@ impl Shard {
     /// Largest object this shard stores.
     pub fn object_bytes_max(&self) -> u64 {
         (self.budget.limit() / limits::OBJECT_SHARE) as u64
+    }
+
+    /// Largest response that is stored in fragments, which all shards hold together.
+    pub fn whole_bytes_max(&self) -> u64 {
+        self.object_bytes_max() * self.count as u64
     }
 
     // Reused memory.
@@ -346,6 +487,43 @@ impl Shard {
             .borrow()
             .get(&key)
             .is_some_and(|until| now < *until)
+    }
+
+    /// How much longer fetches of this key are not shared, in milliseconds.
+    pub fn marked_for_ms(&self, key: Key, now: Mono) -> Option<u64> {
+        let until = *self.marks.borrow().get(&key)?;
+        (now < until).then(|| until.since(now))
+    }
+
+    // Purges.
+
+    /// May this object still be used? `about` is asked only where something was purged since.
+    pub fn verdict<H: AsRef<[u8]>, T: AsRef<[u8]>>(
+        &self,
+        object: &Object,
+        about: impl FnOnce() -> (H, T),
+    ) -> Verdict {
+        let purges = self.purges.borrow();
+        let born = object.facts.born();
+        if born > purges.latest() {
+            return Verdict::Valid;
+        }
+        let (host, target) = about();
+        let about = About {
+            host: host.as_ref(),
+            target: target.as_ref(),
+            groups: object.notes().groups,
+        };
+        purges.verdict(born, &about)
+    }
+
+    /// Names a version of a stored response that no other has or had.
+    pub fn version(&self, key: Key) -> Version {
+        let mut writer = KeyWriter::new(self.setting.seed);
+        writer.bytes(&key.0.to_le_bytes());
+        writer.bytes(&self.id.to_le_bytes());
+        writer.bytes(&self.ticket().to_le_bytes());
+        Version(writer.finish().fold())
     }
 
     // Letters.

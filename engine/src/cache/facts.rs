@@ -7,6 +7,7 @@ use super::age;
 use super::control::Control;
 use super::fresh::{last_modified, lifetime, Lifetime};
 use super::policy::Policy;
+use super::stale;
 use crate::http::{Name, Request, Response};
 use crate::time::{Mono, Wall};
 
@@ -19,6 +20,8 @@ pub struct Times {
     pub received: Mono,
     /// The wall clock at `received`.
     pub wall: Wall,
+    /// The key's place among all keys, 0 to 999: how much of the route's jitter its lifetimes get.
+    pub spread: u16,
 }
 
 /// Facts about a response, as of its arrival or last validation.
@@ -26,10 +29,16 @@ pub struct Times {
 pub struct Facts {
     /// When it arrived.
     pub received: Mono,
+    /// Milliseconds that it took to arrive.
+    pub delay_ms: u32,
     /// Age at arrival, in seconds.
     pub initial_age: u32,
     /// Freshness lifetime, in seconds.
     pub lifetime: u32,
+    /// Seconds after the lifetime in which it may be served while it is validated.
+    pub stale_while: u32,
+    /// Seconds after the lifetime in which it may be served in place of an error.
+    pub stale_error: u32,
     /// Status code.
     pub status: u16,
     /// The bits below.
@@ -37,7 +46,7 @@ pub struct Facts {
 }
 
 // It lies in every stored object.
-const _: () = assert!(size_of::<Facts>() <= 24);
+const _: () = assert!(size_of::<Facts>() <= 32);
 
 impl Facts {
     /// Once stale it must not be served without validation, whatever the client would take:
@@ -55,24 +64,24 @@ impl Facts {
 
     /// The facts of a response that has just arrived. `_req` is what it answers.
     pub fn of(_req: &Request<'_>, res: &Response<'_>, policy: &Policy, times: &Times) -> Facts {
-        let control = Control::of(res.fields);
+        let control = Control::of_response(res.fields, &policy.targets);
         let modified = last_modified(res.fields, times.wall);
-        let lifetime = lifetime(res, &control, policy, times.wall);
-        let must_revalidate =
-            control.must_revalidate || control.proxy_revalidate || control.s_maxage.is_some();
+        let lifetime = lifetime(res, &control, policy, times);
         let flags = [
-            (must_revalidate, Facts::MUST_REVALIDATE),
-            // To serve the rest and validate only the listed fields would need two answers made
-            // one; 5.2.2.4 lets us take the qualified form as the whole.
-            (control.no_cache || control.no_cache_fields, Facts::NO_CACHE),
+            (stale::must_revalidate(&control), Facts::MUST_REVALIDATE),
+            (control.no_cache, Facts::NO_CACHE),
             (res.fields.has(Name::ETag), Facts::HAS_ETAG),
             (modified.is_some(), Facts::HAS_LAST_MODIFIED),
             (matches!(lifetime, Lifetime::Heuristic(_)), Facts::HEURISTIC),
         ];
+        let delay_ms = times.received.since(times.requested);
         Facts {
             received: times.received,
+            delay_ms: u32::try_from(delay_ms).unwrap_or(u32::MAX),
             initial_age: age::initial(res.fields, times),
             lifetime: lifetime.seconds(),
+            stale_while: stale::while_revalidate(&control, lifetime, policy),
+            stale_error: stale::if_error(&control, policy),
             status: res.status,
             flags: flags
                 .iter()
@@ -82,9 +91,10 @@ impl Facts {
         }
     }
 
-    /// The facts of a stored response that a 304 has freshened: what it says is in `fresh`, the
-    /// merged head of [`freshen`](super::freshen); its age counts from the 304, whose Age is not
-    /// in that head (RFC 9111, 4.2.3: "from the origin server or validated").
+    /// The facts of a stored response that a 304, or the answer to a HEAD, has freshened: what it
+    /// says is in `fresh`, the merged head of [`freshen`](super::freshen); its age counts from that
+    /// answer, whose Age is not in that head (RFC 9111, 4.2.3: "from the origin server or
+    /// validated").
     pub fn validated(
         req: &Request<'_>,
         fresh: &Response<'_>,
@@ -96,6 +106,22 @@ impl Facts {
         Facts {
             initial_age,
             ..Facts::of(req, fresh, policy, times)
+        }
+    }
+
+    /// When it was asked for: what was purged since then reaches it, however late it came.
+    #[must_use]
+    pub fn born(&self) -> Mono {
+        Mono(self.received.0.saturating_sub(u64::from(self.delay_ms)))
+    }
+
+    /// The same, stale from `now` on: a soft purge. What may be done with it while stale may still
+    /// be done, counted from now.
+    #[must_use]
+    pub fn soft_purged(&self, now: Mono) -> Facts {
+        Facts {
+            lifetime: self.lifetime.min(self.age(now)),
+            ..*self
         }
     }
 

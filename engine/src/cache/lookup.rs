@@ -23,15 +23,18 @@ pub fn request(req: &Request<'_>, policy: &Policy) -> Lookup {
     if !policy.enabled {
         return Lookup::Pass(Reason::RouteOff);
     }
-    // A stored response answers GET, and HEAD by its head (RFC 9111, 4).
-    if !matches!(req.method, Method::Get | Method::Head) {
-        return Lookup::Pass(Reason::Method);
+    match req.method {
+        // A stored response answers GET, and HEAD by its head (RFC 9111, 4).
+        Method::Get | Method::Head => {}
+        // And QUERY, whose content its key then holds (RFC 10008, 2.7): that is the caller's part.
+        Method::Query if policy.query_bytes > 0 => {}
+        _ => return Lookup::Pass(Reason::Method),
     }
     // One look at each field: usually none of these is there.
     let (mut controls, mut upgrade, mut content) = (false, false, false);
     for field in req.fields.iter() {
         match field.id {
-            Name::CacheControl => controls = true,
+            Name::CacheControl => controls = policy.honours_client,
             Name::Upgrade => upgrade = true,
             Name::TransferEncoding => content = true,
             Name::ContentLength => content |= field.value.iter().any(|byte| *byte != b'0'),
@@ -39,7 +42,7 @@ pub fn request(req: &Request<'_>, policy: &Policy) -> Lookup {
         }
     }
     // Content of GET has no meaning that a key could hold (RFC 9110, 9.3.1).
-    if content {
+    if content && req.method != Method::Query {
         return Lookup::Pass(Reason::Method);
     }
     if upgrade && wants_upgrade(req) {

@@ -1,5 +1,6 @@
 //! Tables, each row with the section it comes from (RFC 9111 where nothing else is said).
 
+mod extent;
 mod facts;
 mod part;
 mod serve;
@@ -8,13 +9,15 @@ mod update;
 mod validate;
 mod vary;
 
-use super::{Control, Lookup, Policy, Refresh};
+use super::{AcceptLanguage, Control, Lookup, Policy, Refresh, SetCookie};
 use crate::http::{HeadLimits, Parse, Request, RequestHead, Response, ResponseHead};
+use crate::limits::LIFETIME_MAX;
 use crate::outcome::Reason;
 use crate::time::{Mono, Wall};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 
 const LIMITS: HeadLimits = HeadLimits {
     head_bytes: 1 << 16,
@@ -27,13 +30,27 @@ const NOON: Wall = Wall(1_781_524_800);
 const NOON_TEXT: &str = "Mon, 15 Jun 2026 12:00:00 GMT";
 
 /// What a route without any option has.
-const PLAIN: Policy = Policy {
-    enabled: true,
-    default_lifetime: None,
-    heuristic: true,
-    refresh: None,
-    set_cookie_explicit: true,
-};
+fn usual() -> Policy {
+    Policy {
+        enabled: true,
+        honours_client: true,
+        default_lifetime: None,
+        heuristic: true,
+        refresh: None,
+        lifetime_max: LIFETIME_MAX,
+        negative: Box::default(),
+        jitter_percent: 0,
+        stale_while: None,
+        stale_error: Some(3600),
+        set_cookie: SetCookie::Explicit,
+        language: AcceptLanguage::Normal,
+        variants_max: 64,
+        no_vary_search: true,
+        query_bytes: 65536,
+        fragments: true,
+        targets: Arc::new([Box::from("CDN-Cache-Control")]),
+    }
+}
 
 /// Lines written with `\n` as a head; it lives as long as the tests.
 fn bytes(first: &str, fields: &str) -> &'static [u8] {
@@ -125,9 +142,29 @@ fn directives() {
         ("5.2.1.4", "Cache-Control: no-cache", Control { no_cache: true, ..none }),
         (
             "5.2.2.4 qualified",
-            "Cache-Control: no-cache=\"a, max-age=3\"",
+            "Cache-Control: no-cache=\"a, b-c\"",
             Control { no_cache_fields: true, ..none },
         ),
+        ("5.2.2.4 as a token", "Cache-Control: no-cache=a", Control { no_cache_fields: true, ..none }),
+        (
+            "5.2.2.4 what is no list of names says no less than no-cache",
+            "Cache-Control: no-cache=\"a, max-age=3\"",
+            Control { no_cache: true, ..none },
+        ),
+        ("5.2.2.4 names nothing", "Cache-Control: no-cache=\" , \"", Control { no_cache: true, ..none }),
+        (
+            "5.2.2.7 the rest would be another",
+            "Cache-Control: private=\"x, Content-Encoding\"",
+            Control { private: true, ..none },
+        ),
+        ("5.2.2.7 empty", "Cache-Control: private=", Control { private: true, ..none }),
+        (
+            "5861 3 and 4",
+            "Cache-Control: Stale-While-Revalidate=3, stale-if-error=\"4\", stale-while-revalidate=2",
+            Control { stale_while_revalidate: Some(2), stale_if_error: Some(4), ..none },
+        ),
+        ("5861 not a number", "Cache-Control: stale-if-error=x", Control { stale_if_error: Some(0), ..none }),
+        ("8246", "Cache-Control: immutable", Control { immutable: true, ..none }),
         (
             "5.2.2.7",
             "Cache-Control: private, private=\"x\"",
@@ -247,14 +284,14 @@ fn requests_that_may_be_answered() {
     ];
     for (section, line, fields, want) in cases {
         assert_eq!(
-            super::request(&req(line, fields), &PLAIN),
+            super::request(&req(line, fields), &usual()),
             *want,
             "{section}: {line} {fields}"
         );
     }
     let off = Policy {
         enabled: false,
-        ..PLAIN
+        ..usual()
     };
     assert_eq!(
         super::request(&req("GET", ""), &off),
@@ -301,41 +338,74 @@ fn targets_that_an_unsafe_request_outdates() {
         ("a.example", "http://user@a.example/x", None),
         ("a.example", "//b.example/x", None),
         ("a.example", "http://a.example.evil/x", None),
-        // Not worth the effort (4.4: MAY).
-        ("a.example", "x", None),
-        ("a.example", "?x", None),
         ("a.example", "http://a.example?x", None),
-        ("a.example", "", None),
         ("a.example", "http:/", None),
+        ("a.example", "mailto:a@a.example", None),
     ] {
         let got = super::same_origin_target(host.as_bytes(), value.as_bytes());
         assert_eq!(got, want.map(str::as_bytes), "4.4: {host} {value}");
+        let got = super::resolve(host.as_bytes(), b"/a/b?c", value.as_bytes());
+        let want = want.map(|target| target.as_bytes().into());
+        assert_eq!(got, want, "4.4: {host} {value}");
+    }
+    for (target, value, want) in [
+        ("/a/b?c", "d", Some("/a/d")),
+        ("/a/b?c", "d/e?f#g", Some("/a/d/e?f")),
+        ("/a/b?c", "../d", Some("/a/../d")),
+        ("/a/b?c/d", "e", Some("/a/e")),
+        ("/", "d", Some("/d")),
+        ("/a/b?c", "?d", Some("/a/b?d")),
+        ("/a/b?c", "", Some("/a/b?c")),
+        ("/a/b?c", "#d", Some("/a/b?c")),
+        ("/a/b?c", "d:e", None),
+        ("/a/b?c", "./d:e", Some("/a/./d:e")),
+        ("*", "d", None),
+    ] {
+        let got = super::resolve(b"a.example", target.as_bytes(), value.as_bytes());
+        let want = want.map(|target| target.as_bytes().into());
+        assert_eq!(got, want, "3986 5.2: {target} {value}");
     }
     let response = res(
         201,
-        "Location: /new\nContent-Location: http://b.example/\nX: /y",
+        "Location: new\nContent-Location: http://b.example/\nX: /y",
     );
-    let all: alloc::vec::Vec<_> = super::invalidate::targets(b"a.example", &response).collect();
-    assert_eq!(all, [b"/new"], "4.4: both fields, each by itself");
+    let all: alloc::vec::Vec<_> =
+        super::invalidate::targets(b"a.example", b"/a/", &response).collect();
+    assert_eq!(all, [&b"/a/new"[..]], "4.4: both fields, each by itself");
 }
 
 #[test]
 fn a_policy_is_in_whole_seconds() {
     use core::time::Duration;
-    let asked = ringside_config::Cache {
-        enabled: true,
+    use ringside_config as config;
+    let text = "[origins.o]\nservers = [\"127.0.0.1:1\"]\n[[sites]]\nhosts = [\"*\"]\n\
+                [[sites.routes]]\norigin = \"o\"\n";
+    let mut plan = config::read(text, "test").unwrap();
+    let (site, control) = (plan.sites.remove(0), plan.control);
+    let cache = site.routes[0].cache.clone();
+    assert_eq!(Policy::of(&cache, &site, &control), usual(), "the defaults");
+    let asked = config::Cache {
         default_lifetime: Some(Duration::from_millis(1)),
         heuristic: false,
-        refresh: Some(ringside_config::Refresh {
+        refresh: Some(config::Refresh {
             min: Duration::from_secs(1800),
             percent: 20,
             max: Duration::MAX,
         }),
-        set_cookie: ringside_config::SetCookie::Never,
-        key: ringside_config::KeyOptions::default(),
+        lifetime_max: Some(Duration::from_secs(60)),
+        negative: [(404, Duration::from_millis(1500)), (500, Duration::ZERO)].into(),
+        jitter_percent: 7,
+        stale_while_revalidate: Some(Duration::from_secs(5)),
+        stale_if_error: None,
+        set_cookie: SetCookie::Strip,
+        accept_language: AcceptLanguage::Exact,
+        variants_max: 3,
+        no_vary_search: false,
+        query_bytes: 0,
+        fragments: false,
+        ..cache
     };
     let want = Policy {
-        enabled: true,
         default_lifetime: Some(1),
         heuristic: false,
         refresh: Some(Refresh {
@@ -343,7 +413,30 @@ fn a_policy_is_in_whole_seconds() {
             percent: 20,
             max: 1 << 31,
         }),
-        set_cookie_explicit: false,
+        honours_client: false,
+        lifetime_max: 60,
+        negative: [(404, 2), (500, 0)].into(),
+        jitter_percent: 7,
+        stale_while: Some(5),
+        stale_error: None,
+        set_cookie: SetCookie::Strip,
+        language: AcceptLanguage::Exact,
+        variants_max: 3,
+        no_vary_search: false,
+        query_bytes: 0,
+        fragments: false,
+        targets: Arc::new([Box::from("A-Control"), Box::from("B")]),
+        ..usual()
     };
-    assert_eq!(Policy::of(&asked), want);
+    let site = config::Site {
+        client_directives: config::ClientDirectives::Ignore,
+        ..site
+    };
+    let control = config::Control {
+        targets: ["A-Control".into(), "B".into()].into(),
+        ..control
+    };
+    assert_eq!(Policy::of(&asked, &site, &control), want);
+    let of = |status| want.negative_lifetime(status);
+    assert_eq!((of(404), of(500), of(501)), (Some(2), Some(0), None));
 }

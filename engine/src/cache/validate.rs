@@ -6,7 +6,10 @@
 
 use super::age::{date, PIVOT};
 use super::fresh::last_modified;
+use super::update::selects;
+use crate::http::encode::push_field;
 use crate::http::{date, Fields, Method, Name, Request, Response};
+use crate::limits::{TAGS_ASKED_BYTES_MAX, TAGS_ASKED_MAX};
 use crate::time::Wall;
 use alloc::vec::Vec;
 
@@ -25,7 +28,7 @@ pub enum Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tag<'b> {
     pub(super) weak: bool,
-    /// With its quotes; without, as some origins send it.
+    /// Without its quotes. Some senders leave them out; the text tells tags apart all the same.
     pub(super) opaque: &'b [u8],
 }
 
@@ -43,15 +46,15 @@ pub fn has_conditions(req: &Request<'_>) -> bool {
 /// What a request's conditions come to for a stored response that would be served (4.3.2).
 ///
 /// If-None-Match goes before If-Modified-Since (RFC 9110, 13.2.2). If-Match and
-/// If-Unmodified-Since guard changes at the origin; 4.3.2 says that they are not for a cache, so
-/// they are passed over. If-Range is for whoever serves ranges.
+/// If-Unmodified-Since are passed over here: see [`guards_hold`]. If-Range is for whoever serves
+/// ranges.
 pub fn preconditions(req: &Request<'_>, res: &Response<'_>) -> Verdict {
     // Conditions are about a representation, and only a success carries one
     // (RFC 9110, 13.2.1).
     if !(200..300).contains(&res.status) {
         return Verdict::Proceed;
     }
-    let reads = matches!(req.method, Method::Get | Method::Head);
+    let reads = matches!(req.method, Method::Get | Method::Head | Method::Query);
     if req.fields.has(Name::IfNoneMatch) {
         return match (any_matches(req.fields, res.fields), reads) {
             (false, _) => Verdict::Proceed,
@@ -63,6 +66,37 @@ pub fn preconditions(req: &Request<'_>, res: &Response<'_>) -> Verdict {
         return Verdict::NotModified;
     }
     Verdict::Proceed
+}
+
+/// Has the request conditions that guard against a change: If-Match, If-Unmodified-Since?
+pub fn guards(req: &Request<'_>) -> bool {
+    req.fields.has(Name::IfMatch) || req.fields.has(Name::IfUnmodifiedSince)
+}
+
+/// Does a stored response meet them (RFC 9110, 13.1.1 and 13.1.4)?
+///
+/// They "are not applicable to a cache" (RFC 9111, 4.3.2): only the origin can say that they
+/// fail. Where a fresh response meets them its use is what the client asked for; where it does
+/// not, or can't tell, the request is for the origin.
+pub fn guards_hold(req: &Request<'_>, res: &Response<'_>) -> bool {
+    if !(200..300).contains(&res.status) {
+        return false;
+    }
+    if req.fields.has(Name::IfMatch) {
+        let held = tag_of(res.fields).filter(|tag| !tag.weak);
+        return req.fields.all(Name::IfMatch).any(|line| {
+            line == b"*" || held.is_some_and(|held| tags(line).any(|tag| tag == held))
+        });
+    }
+    // What is no date, and a list of dates, is ignored (13.1.4).
+    let mut lines = req.fields.all(Name::IfUnmodifiedSince);
+    let since = lines.next().and_then(|since| date::parse(since, PIVOT));
+    match (since, lines.next()) {
+        (Some(since), None) => {
+            last_modified(res.fields, PIVOT).is_some_and(|modified| modified <= since)
+        }
+        _ => true,
+    }
 }
 
 /// If-None-Match names the stored response: by `*`, or by its tag, weakly compared.
@@ -95,7 +129,7 @@ pub(super) fn tag_of(fields: Fields<'_>) -> Option<Tag<'_>> {
 }
 
 /// The tags in a line. Written for what is sent, not for what should be: a tag may hold commas
-/// and has no escapes; one without quotes ends at the next comma.
+/// and has no escapes; one without quotes ends at the next comma; `w/` is taken for `W/`.
 fn tags(line: &[u8]) -> impl Iterator<Item = Tag<'_>> {
     let mut rest = line;
     core::iter::from_fn(move || {
@@ -105,22 +139,24 @@ fn tags(line: &[u8]) -> impl Iterator<Item = Tag<'_>> {
         if rest.is_empty() {
             return None;
         }
-        let weak = rest.starts_with(b"W/");
-        let from = if weak { 2 } else { 0 };
-        let body = rest.get(from..).unwrap_or_default();
-        let len = match body {
-            [b'"', inner @ ..] => match memchr::memchr(b'"', inner) {
-                Some(at) => at + 2,
-                None => body.len(),
-            },
-            _ => memchr::memchr(b',', body).unwrap_or(body.len()),
+        let (weak, body) = match rest {
+            [b'W' | b'w', b'/', body @ ..] => (true, body),
+            body => (false, body),
         };
-        let (opaque, after) = body.split_at_checked(len).unwrap_or((body, b""));
+        let (opaque, after) = match body {
+            [b'"', inner @ ..] => {
+                let end = memchr::memchr(b'"', inner).unwrap_or(inner.len());
+                let (opaque, after) = inner.split_at_checked(end).unwrap_or((inner, b""));
+                (opaque, after.get(1..).unwrap_or_default())
+            }
+            _ => {
+                let end = memchr::memchr(b',', body).unwrap_or(body.len());
+                let (opaque, after) = body.split_at_checked(end).unwrap_or((body, b""));
+                (opaque.trim_ascii(), after)
+            }
+        };
         rest = after;
-        Some(Tag {
-            weak,
-            opaque: opaque.trim_ascii(),
-        })
+        Some(Tag { weak, opaque })
     })
 }
 
@@ -137,6 +173,50 @@ pub fn conditionals(res: &Response<'_>, out: &mut Vec<u8>) {
     {
         push_field(out, b"If-Modified-Since", modified);
     }
+}
+
+/// The same for several stored responses to one URL, the one that the request selects (or else
+/// the newest) first: their tags, each once, so that the origin can name any of them (RFC 9110,
+/// 13.1.2; RFC 9111, 4.3.1). A date could not say which one it is about, so only one alone brings
+/// its own. At most [`TAGS_ASKED_MAX`] tags and [`TAGS_ASKED_BYTES_MAX`] bytes.
+pub fn conditionals_of(held: &[Response<'_>], out: &mut Vec<u8>) {
+    if let [only] = held {
+        return conditionals(only, out);
+    }
+    let mut asked: Vec<&[u8]> = Vec::new();
+    let mut bytes = 0;
+    for stored in held {
+        let Some(value) = stored.fields.get(Name::ETag).filter(|tag| is_one_tag(tag)) else {
+            continue;
+        };
+        let fits = asked.len() < TAGS_ASKED_MAX && bytes + value.len() <= TAGS_ASKED_BYTES_MAX;
+        if fits && !asked.contains(&value) {
+            asked.push(value);
+            bytes += value.len();
+        }
+    }
+    if !asked.is_empty() {
+        push_field(out, b"If-None-Match", &asked.join(&b", "[..]));
+    }
+}
+
+/// One tag as it should be, which does not run into its neighbours in a list.
+fn is_one_tag(value: &[u8]) -> bool {
+    let quoted = value.strip_prefix(b"W/").unwrap_or(value);
+    match quoted {
+        [b'"', inner @ .., b'"'] => memchr::memchr(b'"', inner).is_none(),
+        _ => false,
+    }
+}
+
+/// Which of several stored responses a 304 is about (RFC 9111, 4.3.4): the first that it
+/// [selects]. One without any validator could be about each of several, and so is about none.
+pub fn selected(held: &[Response<'_>], not_modified: &Response<'_>) -> Option<usize> {
+    let news = not_modified.fields;
+    if held.len() > 1 && tag_of(news).is_none() && !news.has(Name::LastModified) {
+        return None;
+    }
+    held.iter().position(|stored| selects(stored, not_modified))
 }
 
 /// Appends the head of the 304 that stands for a stored response, without the last empty line:
@@ -170,13 +250,6 @@ pub(super) fn is_strong_date(res: Fields<'_>) -> bool {
         (Some(Wall(modified)), Some(Wall(sent))) => sent > modified,
         _ => false,
     }
-}
-
-pub(super) fn push_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
-    out.extend_from_slice(name);
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(value);
-    out.extend_from_slice(b"\r\n");
 }
 
 #[cfg(test)]

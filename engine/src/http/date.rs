@@ -28,6 +28,13 @@ const LAST: i64 = 253_402_300_799;
 ///
 /// The names of days are checked for their spelling, not against the date: recipients differ on
 /// that, and the date says it all.
+///
+/// Nothing but the three is read, as they are defined: "case-sensitive", in GMT, with every digit
+/// and space. Recipients may be more robust than that "unless otherwise restricted by the field
+/// definition", and the fields that matter here do restrict it, or lose nothing: an Expires that is
+/// no date is in the past (RFC 9111, 5.3), an If-Modified-Since that is none is ignored (RFC 9110,
+/// 13.1.3), without a Date the time of arrival counts. Whatever is read into another spelling, a
+/// cache beside us reads something else into it.
 #[must_use]
 pub fn parse(text: &[u8], now: Wall) -> Option<Wall> {
     let comma = text.iter().position(|byte| *byte == b',');

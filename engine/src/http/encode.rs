@@ -103,7 +103,12 @@ pub fn request_head(
             pass_all(out, request.fields, Name::Trailer);
         }
         // Methods that usually have content say that they have none (RFC 9110, 8.6).
-        Length::None if matches!(request.method, Method::Post | Method::Put | Method::Patch) => {
+        Length::None
+            if matches!(
+                request.method,
+                Method::Post | Method::Put | Method::Patch | Method::Query
+            ) =>
+        {
             push_length(out, 0);
         }
         Length::None | Length::UntilClose => {}
@@ -344,9 +349,12 @@ pub struct Answer<'a> {
 pub fn response_head(out: &mut Vec<u8>, response: &Response<'_>, answer: &Answer<'_>) {
     push_status_line(out, response.status, response.reason);
     let hops = Hops::of(response.fields);
+    let mut dated = false;
     for field in response.fields.iter() {
         let keep = match field.id {
             Name::ContentLength => false,
+            // A singleton: what is read is the first (RFC 9110, 5.5 and 6.6.1).
+            Name::Date => !core::mem::replace(&mut dated, true),
             Name::Age => !answer.drop_age,
             Name::Via => answer.via_name.is_none(),
             _ => !hops.ends(&field),

@@ -13,6 +13,8 @@ pub enum Method {
     Options,
     Trace,
     Patch,
+    /// Safe, idempotent, cacheable, and with content (RFC 10008).
+    Query,
     /// Any other; its text is in the head.
     Other,
 }
@@ -31,6 +33,7 @@ impl Method {
             b"OPTIONS" => Method::Options,
             b"TRACE" => Method::Trace,
             b"PATCH" => Method::Patch,
+            b"QUERY" => Method::Query,
             _ => Method::Other,
         }
     }
@@ -40,7 +43,7 @@ impl Method {
     pub fn is_safe(self) -> bool {
         matches!(
             self,
-            Method::Get | Method::Head | Method::Options | Method::Trace
+            Method::Get | Method::Head | Method::Options | Method::Trace | Method::Query
         )
     }
 

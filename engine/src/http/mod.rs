@@ -10,6 +10,7 @@ pub mod head;
 pub mod hop;
 pub mod method;
 pub mod range;
+pub mod structured;
 pub mod target;
 
 pub use chunked::{chunk_line, ChunkFault, Decoder as ChunkedDecoder, Step, LAST as LAST_CHUNK};
@@ -18,5 +19,5 @@ pub use field::{Field, FieldSpan, Fields, Name};
 pub use framing::{FramingFault, Length};
 pub use head::{HeadFault, HeadLimits, Parse, Request, RequestHead, Response, ResponseHead};
 pub use method::{Method, Version};
-pub use range::Ranges;
+pub use range::{Ranges, Spans, Wanted};
 pub use target::{Form, Host, Target, TargetFault};

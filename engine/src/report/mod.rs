@@ -1,11 +1,13 @@
-//! What is told to the operator: log lines and numbers, as bytes.
+//! What is told to the operator, as bytes: log lines, numbers, a field of answers.
 //!
 //! - [`record`] one exchange, as a line of the log
 //! - [`counters`] the bounds of latency buckets
 //! - [`prometheus`] the text format of metrics
+//! - [`cache_status`] our member of Cache-Status, on answers
 //!
 //! Composes only; counting and writing is done elsewhere.
 
+pub mod cache_status;
 pub mod counters;
 pub mod prometheus;
 pub mod record;

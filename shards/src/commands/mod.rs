@@ -1,13 +1,18 @@
-//! One file per subcommand. Each returns the process's exit code; what it prints is for people.
+//! One file per subcommand, and `ask` and `url` for those that ask a running server. Each returns the process's exit code; what it prints is for people.
 
+pub mod ask;
 pub mod check;
 pub mod demo;
+pub mod explain;
+pub mod purge;
 pub mod reference;
 pub mod run;
+pub mod url;
 
 /// Everything went well.
 pub const OK: u8 = 0;
-/// The host did not let us: a port in use, no rings, too few descriptors.
+/// The host did not let us: a port in use, no rings, too few descriptors; or a running server that
+/// was to be asked is not there, or refused.
 pub const HOST: u8 = 1;
 /// The configuration has faults, or can't be read.
 pub const CONFIG: u8 = 2;

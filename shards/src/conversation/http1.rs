@@ -160,7 +160,7 @@ fn answer(
     let began_us = rt::now_us();
     let now = Mono(began_us / 1000);
     let request = head.view(buffer.unread());
-    let intent = match intent(&shard.setting, &request, buffer.unread()) {
+    let intent = match intent(shard, &request, buffer.unread()) {
         Ok(intent) => intent,
         Err(refusal) => {
             let (shard, stream) = (shard.clone(), stream.clone());
@@ -175,7 +175,7 @@ fn answer(
         bytes,
         status,
         outcome,
-    }) = quick(shard, &request, &intent, now)
+    }) = quick(shard, &request, buffer.unread(), &intent, client.ip(), now)
     {
         let in_file = if file.is_some() { bytes } else { 0 };
         let sending = gather.bytes() as u64 + in_file;
@@ -208,6 +208,8 @@ fn answer(
         buffer,
         head,
         intent,
+        content: None,
+        taken: 0,
         began_us,
     };
     Begun::Slow(Box::pin(exchange(visit)))
@@ -353,7 +355,8 @@ async fn refuse_unread(
     refusal: Refusal,
 ) -> Turn {
     let began_us = rt::now_us();
-    send_refusal(&shard, &stream, &refusal, false, b"Connection: close\r\n").await;
+    let last = b"Connection: close\r\n";
+    send_refusal(&shard, &stream, client, &refusal, false, last).await;
     note_refusal(&shard, client, None, &refusal, began_us);
     Turn::Linger(buffer)
 }
@@ -389,7 +392,7 @@ async fn refuse(
     let request = head.view(buffer.unread());
     let head_only = request.method == Method::Head;
     let last = deliver::connection(request.version, !close);
-    let sent = send_refusal(&shard, &stream, &refusal, head_only, last).await;
+    let sent = send_refusal(&shard, &stream, client, &refusal, head_only, last).await;
     let request = head.view(buffer.unread());
     note_refusal(&shard, client, Some(&request), &refusal, began_us);
     buffer.consume(head.len());
@@ -403,6 +406,7 @@ async fn refuse(
 async fn send_refusal(
     shard: &Rc<Shard>,
     stream: &Rc<Stream>,
+    client: SocketAddr,
     refusal: &Refusal,
     head_only: bool,
     connection: &[u8],
@@ -410,10 +414,10 @@ async fn send_refusal(
     let mut gather = shard.take_gather();
     deliver::push_error(
         gather.scratch(),
-        &shard.setting,
-        shard.wall(),
+        (&shard.setting, shard.wall()),
         refusal.status,
         refusal.what,
+        (Outcome::Refused(refusal.reason), client.ip()),
         connection,
         head_only,
     );

@@ -1,11 +1,13 @@
 //! A response's content on its way from the origin into a flight: read into chunks at the
 //! origin's speed, as far as memory and the readers allow.
 
+use super::part::Slices;
 use crate::rt::{self, Buffer, Stream, When};
 use crate::shard::Shard;
-use crate::store::{Filling, Flight};
+use crate::store::{Filling, Flight, Piece};
 use ringside_engine::fault::Fault;
 use ringside_engine::http::{ChunkedDecoder, Length};
+use ringside_engine::limits::FRAGMENT_BYTES;
 use ringside_engine::outcome::NotStored;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +41,52 @@ pub struct Received {
     pub result: Result<Arc<[u8]>, Fault>,
 }
 
+/// What becomes of content beside the flight's readers.
+pub enum Aside<'a> {
+    /// Nothing.
+    None,
+    /// It is held back until it is stored, so that whoever has it can rely on that; `None` once it
+    /// is more than a fragment.
+    Held(Option<Vec<Piece>>),
+    /// It is stored in fragments, each as soon as it is complete.
+    Slices(Slices<'a>),
+}
+
+impl Aside<'_> {
+    /// Holds back what comes.
+    pub fn held() -> Self {
+        Aside::Held(Some(Vec::new()))
+    }
+
+    /// Takes what comes, and gives the readers what they may have.
+    fn give(&mut self, piece: Piece, flight: &Flight) {
+        match self {
+            Aside::None => flight.push(piece),
+            Aside::Slices(slices) => {
+                slices.put(&piece);
+                flight.push(piece);
+            }
+            Aside::Held(None) => flight.push(piece),
+            Aside::Held(Some(held)) => {
+                held.push(piece);
+                let bytes: usize = held.iter().map(|piece| piece.len()).sum();
+                if bytes as u64 > FRAGMENT_BYTES {
+                    self.let_go(flight);
+                }
+            }
+        }
+    }
+
+    /// Gives the readers what was held back, and holds nothing back any more.
+    pub fn let_go(&mut self, flight: &Flight) {
+        if let Aside::Held(held) = self {
+            for piece in held.take().into_iter().flatten() {
+                flight.push(piece);
+            }
+        }
+    }
+}
+
 /// Moves the whole content into the flight. `buffer` holds what has arrived with the head.
 pub async fn receive(
     shard: &Shard,
@@ -46,12 +94,14 @@ pub async fn receive(
     stream: &Stream,
     mut buffer: Buffer,
     content: &Content,
+    aside: &mut Aside<'_>,
 ) -> Received {
     let mut intake = Intake {
         shard,
         flight,
         stream,
         content,
+        aside,
         filling: None,
         taken: 0,
         next: CHUNK_BYTES_FIRST,
@@ -65,11 +115,12 @@ pub async fn receive(
     Received { buffer, result }
 }
 
-struct Intake<'a> {
+struct Intake<'a, 'b> {
     shard: &'a Shard,
     flight: &'a Flight,
     stream: &'a Stream,
     content: &'a Content,
+    aside: &'a mut Aside<'b>,
     filling: Option<Filling>,
     taken: u64,
     next: usize,
@@ -77,7 +128,7 @@ struct Intake<'a> {
 
 type Trailers = Result<Arc<[u8]>, Fault>;
 
-impl Intake<'_> {
+impl Intake<'_, '_> {
     async fn exact(&mut self, buffer: &mut Buffer, bytes: u64) -> Trailers {
         let mut left = bytes;
         let here = buffer
@@ -197,15 +248,22 @@ impl Intake<'_> {
         self.taken += n as u64;
         self.shard.counters.fetched_bytes.add(n as u64);
         if self.taken > self.content.bytes_max && self.flight.may_store() {
-            self.flight.give_up_storing(NotStored::TooLarge);
+            match self.aside {
+                Aside::Slices(_) => self.flight.stop_keeping(),
+                _ => self.flight.give_up_storing(NotStored::TooLarge),
+            }
         }
     }
 
     /// Gives the readers what has been filled.
     fn cut(&mut self) {
         if let Some(piece) = self.filling.as_mut().and_then(Filling::cut) {
-            self.flight.push(piece);
+            self.give(piece);
         }
+    }
+
+    fn give(&mut self, piece: Piece) {
+        self.aside.give(piece, self.flight);
     }
 
     /// Waits for slow readers, and stops when nobody is left to read or store for.
@@ -223,7 +281,7 @@ impl Intake<'_> {
             Some(filling) if filling.room() > 0 => return Ok(filling),
             Some(mut full) => {
                 if let Some(piece) = full.cut() {
-                    self.flight.push(piece);
+                    self.give(piece);
                 }
             }
             None => {}
@@ -234,6 +292,9 @@ impl Intake<'_> {
                 .min(CHUNK_BYTES_MAX),
             None => self.next,
         };
+        // No piece lies in two fragments.
+        let to_boundary = FRAGMENT_BYTES - self.taken % FRAGMENT_BYTES;
+        let capacity = capacity.min(usize::try_from(to_boundary).unwrap_or(usize::MAX));
         self.next = (self.next * 2).min(CHUNK_BYTES_MAX);
         for _ in 0..MEMORY_TRIES {
             let filling = self.shard.memory.borrow_mut().filling(capacity);
@@ -244,6 +305,10 @@ impl Intake<'_> {
             // The budget is spent on what is being read: go on without storing, and wait for our
             // own readers to take what we parked.
             self.flight.give_up_storing(NotStored::NoMemory);
+            if !self.flight.is_open() {
+                // Its readers wait for all of it: they can't take what would make room.
+                break;
+            }
             self.flight.drained(0).await;
             rt::sleep(MEMORY_PAUSE).await;
             if !self.flight.has_readers() {

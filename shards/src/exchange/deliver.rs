@@ -4,19 +4,25 @@
 //! Connection and Cache-Status. A content that breaks off never looks complete: the connection is
 //! closed before the stated length, without the last chunk, or by a reset.
 
-use super::look::handle;
+use super::assemble::{self, lay_out, Changed, Step};
+use super::look::{handle, shared_handle};
 use super::source::Source;
 use super::Visit;
 use crate::rt;
 use crate::shard::{Keep, Setting};
 use crate::store::flight::News;
-use crate::store::object::BodyFile;
-use crate::store::{End, FlightHead, Piece};
+use crate::store::object::{parse_stored, BodyFile};
+use crate::store::{End, FlightHead, Object, Piece};
+use ringside_config::StatusTo;
 use ringside_engine::cache::part::{partial_head, unsatisfiable_head};
-use ringside_engine::cache::{self, Part, Verdict};
+use ringside_engine::cache::{self, Facts, Part, Verdict};
 use ringside_engine::fault::Fault;
-use ringside_engine::http::{chunk_line, encode, Method, ResponseHead, Version};
+use ringside_engine::http::{chunk_line, encode, Method, Name, Response, ResponseHead, Version};
+use ringside_engine::key::Key;
 use ringside_engine::outcome::{Outcome, Reason};
+use ringside_engine::report::cache_status::{self, Status};
+use ringside_engine::time::Mono;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What was sent, for the record and for what becomes of the connection.
@@ -62,13 +68,46 @@ pub fn connection(version: Version, keep: bool) -> &'static [u8] {
 pub fn push_hit_fields(
     out: &mut Vec<u8>,
     setting: &Setting,
-    age: u32,
+    (client, key): (IpAddr, Key),
+    facts: &Facts,
+    now: Mono,
     outcome: Outcome,
     connection: &[u8],
 ) {
-    push_age(out, age);
-    push_cache_status(out, setting, outcome);
+    push_age(out, facts.age(now));
+    let told = Told {
+        client,
+        ttl: Some(ttl(facts, now)),
+        forwarded: None,
+        stored: false,
+        key: Some(key),
+    };
+    push_cache_status(out, setting, outcome, told);
     out.extend_from_slice(connection);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The same on the long way. What a request has caused to be fetched has no Age.
+pub fn push_stored_fields(out: &mut Vec<u8>, visit: &Visit, facts: &Facts, outcome: Outcome) {
+    let now = rt::now();
+    let age = facts.age(now);
+    let fetched = matches!(outcome, Outcome::Miss(_));
+    if !fetched || age > 0 {
+        push_age(out, age);
+    }
+    let told = Told {
+        client: visit.client.ip(),
+        ttl: Some(ttl(facts, now)),
+        forwarded: match outcome {
+            Outcome::Miss(_) => Some(206),
+            Outcome::Revalidated(_) => Some(304),
+            _ => None,
+        },
+        stored: fetched,
+        key: Some(visit.intent.key),
+    };
+    push_cache_status(out, &visit.shard.setting, outcome, told);
+    out.extend_from_slice(connection(visit.request().version, keeps(visit)));
     out.extend_from_slice(b"\r\n");
 }
 
@@ -78,83 +117,115 @@ fn push_age(out: &mut Vec<u8>, age: u32) {
     out.extend_from_slice(b"\r\n");
 }
 
-fn push_cache_status(out: &mut Vec<u8>, setting: &Setting, outcome: Outcome) {
-    out.extend_from_slice(b"Cache-Status: ");
-    out.extend_from_slice(setting.plan.proxy.name.as_bytes());
-    out.extend_from_slice(b"; ");
-    out.extend_from_slice(outcome.cache_status().as_bytes());
-    out.extend_from_slice(b"\r\n");
+/// Seconds of freshness left; negative once stale (RFC 9211, 2.4).
+fn ttl(facts: &Facts, now: Mono) -> i64 {
+    i64::from(facts.lifetime) - i64::from(facts.age(now))
+}
+
+/// What Cache-Status says beside the outcome.
+struct Told {
+    client: IpAddr,
+    ttl: Option<i64>,
+    forwarded: Option<u16>,
+    stored: bool,
+    key: Option<Key>,
+}
+
+/// Our member of Cache-Status, for clients that may know (RFC 9211).
+fn push_cache_status(out: &mut Vec<u8>, setting: &Setting, outcome: Outcome, told: Told) {
+    let asked = &setting.plan.cache_status;
+    let trusted = match &asked.to {
+        StatusTo::All => true,
+        StatusTo::None => false,
+        StatusTo::Nets(nets) => nets.iter().any(|net| net.contains(told.client)),
+    };
+    if !trusted {
+        return;
+    }
+    let key = told.key.filter(|_| asked.key);
+    let key = key.map(|key| format!("{:032x}", key.0));
+    let status = Status {
+        outcome,
+        ttl: told.ttl,
+        forwarded: told.forwarded,
+        stored: told.stored,
+        key: key.as_ref().map(|key| key.as_bytes()),
+        detail: asked.detail,
+    };
+    cache_status::push(out, &setting.plan.proxy.name, &status);
 }
 
 /// Keeps the connection after this answer?
-fn keeps(visit: &Visit) -> bool {
+pub fn keeps(visit: &Visit) -> bool {
     visit.intent.keep && !visit.shard.stopping.get()
 }
 
-/// Sends an object: the whole, a part, or the news that the client has it already.
-pub async fn object(visit: &Visit, keep: Keep, outcome: Outcome) -> Delivered {
-    let Some(object) = handle(&keep) else {
-        return Delivered::gone();
+/// Sends an object: the whole, parts, or the news that the client has it already.
+pub async fn object(visit: &Visit, keep: Keep, outcome: Outcome) -> Result<Delivered, Changed> {
+    let Some(object) = shared_handle(&keep).cloned() else {
+        return Ok(Delivered::gone());
     };
-    let request = visit.request();
-    let now = rt::now();
-    let connection = connection(request.version, keeps(visit));
     let mut head = ResponseHead::default();
-    let response = object.response(&mut head);
-    let verdict = response.as_ref().map_or(Verdict::Proceed, |response| {
-        cache::preconditions(&request, response)
-    });
-    let mut gather = visit.shard.take_gather();
-    let out = gather.scratch();
+    let Some(response) = object.response(&mut head) else {
+        return Ok(Delivered::gone());
+    };
+    let laid_out = lay_out(visit, &response, object.head(), object.body_bytes());
+    let Some(layout) = laid_out else {
+        let fault = Fault::client(412, "the precondition does not hold");
+        return Ok(self::fault(visit, &fault, Reason::BadRequest).await);
+    };
+    if object.version().is_some() && !layout.steps.is_empty() {
+        return assemble::run(visit, object, outcome, layout, None).await;
+    }
     let mut delivered = Delivered {
         outcome,
-        status: object.facts.status,
-        bytes: 0,
+        status: layout.status,
+        bytes: layout.bytes(),
         first_byte_us: None,
         keep: keeps(visit),
         gone: false,
     };
-    let setting = &visit.shard.setting;
-    let mut span = 0..object.body_bytes();
-    match (verdict, &response) {
-        (Verdict::NotModified, Some(response)) => {
-            delivered.status = 304;
-            cache::not_modified_head(response, out);
-            span = 0..0;
-        }
-        (Verdict::Failed, _) => {
-            visit.shard.give_gather(gather);
-            let fault = Fault::client(412, "the precondition does not hold");
-            return self::fault(visit, &fault, Reason::BadRequest).await;
-        }
-        (_, Some(response)) => match cache::part(&request, response, object.body_bytes()) {
-            Part::Whole => out.extend_from_slice(object.head()),
-            Part::Span(wanted) => {
-                delivered.status = 206;
-                partial_head(response, &wanted, object.body_bytes(), out);
-                span = wanted;
-            }
-            Part::Unsatisfiable => {
-                delivered.status = 416;
-                unsatisfiable_head(object.body_bytes(), visit.shard.wall(), out);
-                span = 0..0;
-            }
-        },
-        (_, None) => out.extend_from_slice(object.head()),
-    }
-    push_hit_fields(out, setting, object.facts.age(now), outcome, connection);
-    gather.push_scratch();
-    if request.method == Method::Head {
-        span = 0..0;
-    }
-    delivered.bytes = span.end - span.start;
-    let sent = send_span(visit, gather, keep, span).await;
-    if let Err(unsent) = sent {
+    let mut gather = visit.shard.take_gather();
+    let out = gather.scratch();
+    out.extend_from_slice(&layout.head);
+    push_stored_fields(out, visit, &object.facts, outcome);
+    if let Err(unsent) = send_steps(visit, gather, keep, &layout.steps).await {
         delivered.gone = true;
         delivered.bytes -= unsent.min(delivered.bytes);
     }
     visit.shard.counters.hit_bytes.add(delivered.bytes);
-    delivered
+    Ok(delivered)
+}
+
+/// Sends what the gather's scratch holds, and then texts and spans of a stored body. The error is
+/// what was not sent, about.
+async fn send_steps(
+    visit: &Visit,
+    mut gather: Box<rt::Gather<Keep>>,
+    keep: Keep,
+    steps: &[Step],
+) -> Result<(), u64> {
+    let mut waiting = true;
+    for step in steps {
+        match step {
+            Step::Text(text) => {
+                gather.scratch().extend_from_slice(text);
+                waiting = true;
+            }
+            Step::Span(span) => {
+                gather.push_scratch();
+                send_span(visit, gather, keep.clone(), span.clone()).await?;
+                gather = visit.shard.take_gather();
+                waiting = false;
+            }
+        }
+    }
+    if !waiting {
+        visit.shard.give_gather(gather);
+        return Ok(());
+    }
+    gather.push_scratch();
+    write(visit, gather).await.map_err(|_| 0)
 }
 
 /// Sends a hit that is composed already.
@@ -179,7 +250,7 @@ pub async fn quick(visit: &Visit, quick: super::look::Quick) -> Delivered {
 }
 
 /// Sends what the gather holds and then `span` of the object. The error is what was not sent.
-async fn send_span(
+pub async fn send_span(
     visit: &Visit,
     mut gather: Box<rt::Gather<Keep>>,
     keep: Keep,
@@ -229,7 +300,7 @@ async fn send_span(
 }
 
 /// Writes a gather within the time a client may take, and gives it back.
-async fn write(visit: &Visit, gather: Box<rt::Gather<Keep>>) -> std::io::Result<()> {
+pub async fn write(visit: &Visit, gather: Box<rt::Gather<Keep>>) -> std::io::Result<()> {
     let bytes = gather.bytes() as u64;
     let patience = visit.shard.setting.limits().send;
     let (result, gather) = gather.write_to(&visit.stream, patience).await;
@@ -320,21 +391,22 @@ pub async fn fault(visit: &Visit, fault: &Fault, reason: Reason) -> Delivered {
     let request = visit.request();
     let head_only = request.method == Method::Head;
     let last = connection(request.version, keep);
+    let (outcome, client) = (Outcome::Refused(reason), visit.client.ip());
     let mut bytes = 0;
     let sent = write_text(visit, |out| {
         bytes = push_error(
             out,
-            &visit.shard.setting,
-            visit.shard.wall(),
+            (&visit.shard.setting, visit.shard.wall()),
             fault.status,
             fault.what,
+            (outcome, client),
             last,
             head_only,
         );
     })
     .await;
     Delivered {
-        outcome: Outcome::Refused(reason),
+        outcome,
         status: fault.status,
         bytes: bytes as u64,
         first_byte_us: None,
@@ -346,16 +418,24 @@ pub async fn fault(visit: &Visit, fault: &Fault, reason: Reason) -> Delivered {
 /// Composes an error page; returns the bytes of its content.
 pub fn push_error(
     out: &mut Vec<u8>,
-    setting: &Setting,
-    wall: ringside_engine::time::Wall,
+    (setting, wall): (&Setting, ringside_engine::time::Wall),
     status: u16,
     what: &str,
+    (outcome, client): (Outcome, IpAddr),
     connection: &[u8],
     head_only: bool,
 ) -> usize {
     let mut page = Vec::new();
     encode::error_page(status, what, &setting.plan.proxy.name, out, &mut page);
     encode::push_date(out, wall);
+    let told = Told {
+        client,
+        ttl: None,
+        forwarded: None,
+        stored: false,
+        key: None,
+    };
+    push_cache_status(out, setting, outcome, told);
     out.extend_from_slice(connection);
     out.extend_from_slice(b"\r\n");
     if head_only {
@@ -367,11 +447,37 @@ pub fn push_error(
 
 /// How content is delimited towards this client.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Framing {
+pub enum Framing {
+    /// There is none.
     Nothing,
+    /// By its length.
     Length(u64),
+    /// In chunks.
     Chunks,
+    /// By the connection's end.
     UntilClose,
+}
+
+/// What of arriving content is sent on: so many bytes after so many others.
+#[derive(Clone, Copy, Debug)]
+pub struct Cut {
+    /// Bytes that are left out at the front.
+    pub skip: u64,
+    /// Bytes that follow them and are sent.
+    pub left: u64,
+}
+
+impl Cut {
+    /// The part of `piece` that is sent, if any.
+    fn of(&mut self, piece: Piece) -> Option<Piece> {
+        let skipped = self.skip.min(piece.len() as u64);
+        self.skip -= skipped;
+        // Not more than the length of a piece.
+        let rest = piece.skip(skipped as usize);
+        let taken = self.left.min(rest.len() as u64);
+        self.left -= taken;
+        (taken > 0).then(|| rest.first(taken as usize))
+    }
 }
 
 /// Sends a response while it arrives.
@@ -380,7 +486,7 @@ pub async fn flight(
     mut source: Source,
     head: Arc<FlightHead>,
     outcome: Outcome,
-) -> Delivered {
+) -> Result<Delivered, Changed> {
     let request = visit.request();
     let mut delivered = Delivered {
         outcome,
@@ -390,24 +496,44 @@ pub async fn flight(
         keep: keeps(visit),
         gone: false,
     };
-    let mut parsed = ResponseHead::default();
-    let response = crate::store::object::parse_stored(&head.head, &mut parsed);
-    // A shared fetch went out without this client's conditions: they are answered here. A fetch
-    // for this client alone carried them to the origin.
-    let shared = !matches!(outcome, Outcome::Pass(_));
-    let verdict = match (&response, shared && head.status == 200) {
-        (Some(response), true) => cache::preconditions(&request, response),
-        _ => Verdict::Proceed,
+    let plain = request.fields.count(Name::Range) == 1
+        && request
+            .fields
+            .iter()
+            .filter(|field| is_condition(field.id))
+            .count()
+            == 1;
+    let verbatim = head
+        .verbatim
+        .as_deref()
+        .filter(|_| plain && matches!(outcome, Outcome::Miss(_)));
+    if let (Some(part), None) = (&head.part, verbatim) {
+        let outline = part.outline.clone();
+        return of_part(visit, outline, source, head, outcome).await;
+    }
+    let text = match (verbatim, &head.own_head, outcome) {
+        (Some(verbatim), ..) => verbatim,
+        (None, Some(own), Outcome::Miss(_)) => own,
+        _ => &head.head,
     };
-    if verdict == Verdict::Failed {
+    let mut parsed = ResponseHead::default();
+    let response = parse_stored(text, &mut parsed);
+    // A shared fetch went out without this client's conditions and ranges: they are answered here.
+    // A fetch for this client alone carried them to the origin.
+    let shared = !matches!(outcome, Outcome::Pass(_)) && head.status == 200;
+    let sent = match (&response, shared) {
+        (Some(response), true) => arriving(visit, response, text, &head),
+        _ => Some(Arriving::whole(text, &head)),
+    };
+    let Some(sent) = sent else {
         drop(source);
         let fault = Fault::client(412, "the precondition does not hold");
-        return self::fault(visit, &fault, Reason::BadRequest).await;
-    }
-    let not_modified = verdict == Verdict::NotModified;
+        return Ok(self::fault(visit, &fault, Reason::BadRequest).await);
+    };
+    delivered.status = sent.status;
     let framing = match (
-        not_modified || !head.has_content || request.method == Method::Head,
-        head.length,
+        sent.bare || !head.has_content || request.method == Method::Head,
+        sent.length,
     ) {
         (true, _) => Framing::Nothing,
         (false, Some(bytes)) => Framing::Length(bytes),
@@ -417,28 +543,21 @@ pub async fn flight(
     delivered.keep &= framing != Framing::UntilClose;
     let mut gather = visit.shard.take_gather();
     let out = gather.scratch();
-    match (&response, not_modified) {
-        (Some(response), true) => {
-            delivered.status = 304;
-            cache::not_modified_head(response, out);
-        }
-        _ => out.extend_from_slice(&head.head),
-    }
-    push_arriving_fields(
-        out,
-        visit,
-        &head,
-        framing,
-        not_modified,
-        outcome,
-        delivered.keep,
-    );
+    out.extend_from_slice(&sent.head);
+    let ending = (framing, delivered.keep);
+    push_arriving_fields(out, visit, &head, &sent, ending, outcome);
     if framing == Framing::Nothing {
         gather.push_scratch();
         delivered.gone = write(visit, gather).await.is_err();
-        return delivered;
+        return Ok(delivered);
     }
-    let ended = stream_content(visit, &mut source, gather, framing, &mut delivered.bytes).await;
+    let bytes = &mut delivered.bytes;
+    // The length of a part is what its Content-Range says: how it was framed need not agree.
+    let cut = sent.cut.or(match framing {
+        Framing::Length(left) if head.forwarded == 206 => Some(Cut { skip: 0, left }),
+        _ => None,
+    });
+    let ended = stream(visit, &mut source, gather, framing, cut, bytes).await;
     match ended {
         Streamed::Whole => {}
         Streamed::Broken => {
@@ -454,50 +573,162 @@ pub async fn flight(
             delivered.gone = true;
         }
     }
-    delivered
+    Ok(delivered)
+}
+
+fn is_condition(name: Name) -> bool {
+    use Name::{IfMatch, IfModifiedSince, IfNoneMatch, IfRange, IfUnmodifiedSince, Range};
+    matches!(
+        name,
+        IfNoneMatch | IfModifiedSince | IfMatch | IfUnmodifiedSince | IfRange | Range
+    )
+}
+
+/// Sends a response of which a part arrives.
+async fn of_part(
+    visit: &Visit,
+    outline: Arc<Object>,
+    source: Source,
+    head: Arc<FlightHead>,
+    outcome: Outcome,
+) -> Result<Delivered, Changed> {
+    let mut parsed = ResponseHead::default();
+    let Some(response) = outline.response(&mut parsed) else {
+        return Ok(Delivered::gone());
+    };
+    let Some(layout) = lay_out(visit, &response, outline.head(), outline.body_bytes()) else {
+        let fault = Fault::client(412, "the precondition does not hold");
+        return Ok(self::fault(visit, &fault, Reason::BadRequest).await);
+    };
+    let first = Some((source, head));
+    assemble::run(visit, outline, outcome, layout, first).await
+}
+
+/// What a client gets of a response that is arriving.
+struct Arriving {
+    status: u16,
+    head: Vec<u8>,
+    length: Option<u64>,
+    /// Its length stands in the head already, or it has none.
+    framed: bool,
+    /// The head is all.
+    bare: bool,
+    cut: Option<Cut>,
+}
+
+impl Arriving {
+    fn whole(text: &[u8], head: &FlightHead) -> Arriving {
+        Arriving {
+            status: head.status,
+            head: text.to_vec(),
+            length: head.length,
+            framed: head.status == 204 || head.status < 200,
+            bare: false,
+            cut: None,
+        }
+    }
+}
+
+/// Conditions and a range of the request, applied to a 200 that is arriving. Several ranges get
+/// the whole, and so does one of a length that is not known yet. `None`: a precondition fails.
+fn arriving(
+    visit: &Visit,
+    response: &Response<'_>,
+    text: &[u8],
+    head: &FlightHead,
+) -> Option<Arriving> {
+    let request = visit.request();
+    let mut sent = Arriving::whole(text, head);
+    match cache::preconditions(&request, response) {
+        Verdict::Failed => return None,
+        Verdict::NotModified => {
+            sent.status = 304;
+            sent.head.clear();
+            cache::not_modified_head(response, &mut sent.head);
+            sent.bare = true;
+            sent.framed = true;
+            return Some(sent);
+        }
+        Verdict::Proceed => {}
+    }
+    let Some(whole) = head.length.filter(|_| head.has_content) else {
+        return Some(sent);
+    };
+    match cache::part(&request, response, whole) {
+        Part::Span(span) => {
+            sent.status = 206;
+            sent.head.clear();
+            partial_head(response, &span, whole, &mut sent.head);
+            sent.length = Some(span.end - span.start);
+            sent.framed = true;
+            sent.cut = Some(Cut {
+                skip: span.start,
+                left: span.end - span.start,
+            });
+        }
+        Part::Unsatisfiable => {
+            sent.status = 416;
+            sent.head.clear();
+            unsatisfiable_head(whole, visit.shard.wall(), &mut sent.head);
+            sent.framed = true;
+            sent.bare = true;
+        }
+        Part::Whole | Part::Spans(_) => {}
+    }
+    Some(sent)
 }
 
 fn push_arriving_fields(
     out: &mut Vec<u8>,
     visit: &Visit,
     head: &FlightHead,
-    framing: Framing,
-    not_modified: bool,
+    sent: &Arriving,
+    (framing, keep): (Framing, bool),
     outcome: Outcome,
-    keep: bool,
 ) {
-    let request = visit.request();
-    let age = head.facts.age(rt::now());
+    let (request, now) = (visit.request(), rt::now());
+    let age = head.facts.age(now);
     // A response made for this request has no Age (RFC 9111, 5.1), unless some cache had it.
     if head.aged || (age > 0 && matches!(outcome, Outcome::Collapsed(_))) {
         push_age(out, age);
     }
-    let bodiless = not_modified || matches!(head.status, 204) || head.status < 200;
-    match (framing, head.length) {
+    match (framing, sent.length) {
         (Framing::Chunks, _) => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
-        (Framing::Length(bytes), _) | (Framing::Nothing, Some(bytes)) if !bodiless => {
+        (Framing::Length(bytes), _) | (Framing::Nothing, Some(bytes)) if !sent.framed => {
             encode::push_length(out, bytes);
         }
         _ => {}
     }
-    push_cache_status(out, &visit.shard.setting, outcome);
+    let told = Told {
+        client: visit.client.ip(),
+        ttl: head.stored.then(|| ttl(&head.facts, now)),
+        forwarded: Some(head.forwarded),
+        stored: head.stored,
+        key: Some(visit.intent.key),
+    };
+    push_cache_status(out, &visit.shard.setting, outcome, told);
     out.extend_from_slice(connection(request.version, keep));
     out.extend_from_slice(b"\r\n");
 }
 
-enum Streamed {
+/// How the sending of arriving content ended.
+pub enum Streamed {
+    /// All of it is sent.
     Whole,
+    /// The origin's side broke.
     Broken,
+    /// The client is gone.
     Gone,
 }
 
-/// Moves content from a source to the client. `gather` holds the head in its scratch, not pushed
-/// yet: what is there already goes out with it.
-async fn stream_content(
+/// Moves content from a source to the client, or what `cut` leaves of it. `gather` holds the head
+/// in its scratch, not pushed yet: what is there already goes out with it.
+pub async fn stream(
     visit: &Visit,
     source: &mut Source,
     mut gather: Box<rt::Gather<Keep>>,
     framing: Framing,
+    mut cut: Option<Cut>,
     bytes: &mut u64,
 ) -> Streamed {
     let mut first = source.look();
@@ -514,11 +745,25 @@ async fn stream_content(
             None => source.news().await,
         };
         match news {
-            News::Pieces(pieces) => {
+            News::Pieces(mut pieces) => {
+                if let Some(cut) = &mut cut {
+                    pieces = pieces
+                        .into_iter()
+                        .filter_map(|piece| cut.of(piece))
+                        .collect();
+                    if pieces.is_empty() {
+                        continue;
+                    }
+                }
                 // The end, when it is known already, goes out with the last piece.
                 let next = source.look();
                 *bytes += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
-                let last = matches!(&next, Some(News::End(End::Complete(more))) if more.is_empty());
+                let ended =
+                    matches!(&next, Some(News::End(End::Complete(more))) if more.is_empty());
+                let last = match &cut {
+                    Some(cut) => cut.left == 0,
+                    None => ended,
+                };
                 push_pieces(&mut gather, pieces, framing, last);
                 if write(visit, gather).await.is_err() {
                     return Streamed::Gone;
@@ -528,6 +773,11 @@ async fn stream_content(
                 }
                 gather = visit.shard.take_gather();
                 first = next;
+            }
+            News::End(End::Complete(_)) if cut.is_some_and(|cut| cut.left > 0) => {
+                gather.push_scratch();
+                let _ = write(visit, gather).await;
+                return Streamed::Broken;
             }
             News::End(End::Complete(trailers)) => {
                 if framing == Framing::Chunks {

@@ -8,26 +8,32 @@
 //! | content | an early end, silence, no memory | the readers' content is broken off; nothing stored |
 //! | end | | stored if it may be; the connection is kept if both sides can |
 
-use super::content::{self, Content};
+use super::aftermath::Aftermath;
+use super::content::{self, Aside, Content};
+use super::intent::{with_path, HostText};
+use super::part::{self, Slices};
 use super::source::Source;
 use super::upload::Upload;
-use super::{home, Visit};
+use super::{home, search, Visit};
 use crate::origin::Connection;
 use crate::rt::{self, Buffer, When};
 use crate::shard::{RouteFacts, Shard};
+use crate::siblings::letter::Keepsake;
 use crate::siblings::{Asked, Letter};
-use crate::store::object::{parse_stored, Parts};
-use crate::store::{End, Flight, FlightHead, Object, Opening};
-use ringside_engine::cache::{self, vary, Facts, Times};
+use crate::store::flight::{Scope, Want};
+use crate::store::object::{parse_stored, Notes};
+use crate::store::{End, Flight, FlightHead, Object, Opening, Piece};
+use ringside_engine::cache::{self, vary, Facts, SetCookie, Times};
 use ringside_engine::fault::Fault;
-use ringside_engine::http::target::split_query;
 use ringside_engine::http::{
-    encode, framing, Answer, Forward, Length, Method, Name, Parse, Response, ResponseHead,
+    encode, framing, Answer, Field, Forward, Length, Method, Name, Parse, Request, Response,
+    ResponseHead,
 };
 use ringside_engine::key::Key;
-use ringside_engine::limits;
+use ringside_engine::limits::{self, FRAGMENT_BYTES};
 use ringside_engine::origin::{may_retry, Sent};
 use ringside_engine::outcome::{NotStored, Reason};
+use ringside_engine::purge::groups;
 use ringside_engine::time::Mono;
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -48,18 +54,29 @@ impl Tunnel {
     }
 }
 
-/// A fetch that others may join, for this home's key. `stale` is to be validated.
-pub fn shared(
-    shard: &Rc<Shard>,
-    flight: Rc<Flight>,
-    asked: Box<Asked>,
-    stale: Option<Arc<Object>>,
-) {
+/// What is stored and may turn out to be still good.
+#[derive(Clone, Default)]
+pub struct Held {
+    /// Objects to be validated. For a fragment: the part of it that is there.
+    pub objects: Vec<Arc<Object>>,
+    /// The first is what the request selects; the others are variants of it.
+    pub selected: bool,
+}
+
+impl Held {
+    /// What the request selects.
+    fn own(&self) -> Option<&Arc<Object>> {
+        self.objects.first().filter(|_| self.selected)
+    }
+}
+
+/// A fetch that others may join, for this home's key. `held` is to be validated, or completed.
+pub fn shared(shard: &Rc<Shard>, flight: Rc<Flight>, asked: Box<Asked>, held: Held) {
     start(Fetch {
         shard: shard.clone(),
         flight,
         asked,
-        stale,
+        held,
         pass: None,
         upload: None,
         tunnel: None,
@@ -73,13 +90,13 @@ pub fn alone(
     upload: Option<Rc<Upload>>,
     tunnel: Rc<Tunnel>,
 ) -> Source {
-    let flight = Flight::new(visit.intent.key, false);
+    let flight = Flight::new(visit.intent.key, false, Scope::Whole);
     let id = flight.join(None);
     start(Fetch {
         shard: visit.shard.clone(),
         flight: flight.clone(),
-        asked: visit.asked(),
-        stale: None,
+        asked: visit.asked(&visit.question()),
+        held: Held::default(),
         pass: Some(reason),
         upload,
         tunnel: (reason == Reason::Upgrade).then_some(tunnel),
@@ -87,23 +104,32 @@ pub fn alone(
     Source::here(flight, id)
 }
 
-struct Fetch {
-    shard: Rc<Shard>,
-    flight: Rc<Flight>,
-    asked: Box<Asked>,
-    stale: Option<Arc<Object>>,
+/// A fetch under way.
+pub struct Fetch {
+    /// The shard that fetches.
+    pub shard: Rc<Shard>,
+    /// Whoever reads it.
+    pub flight: Rc<Flight>,
+    /// The request.
+    pub asked: Box<Asked>,
+    /// What is stored.
+    pub held: Held,
     /// Not for the cache, and why.
-    pass: Option<Reason>,
+    pub pass: Option<Reason>,
     upload: Option<Rc<Upload>>,
     tunnel: Option<Rc<Tunnel>>,
 }
 
 /// A response head that has arrived, and the connection it came on.
-struct Arrived {
-    connection: Connection,
-    buffer: Buffer,
-    head: ResponseHead,
+pub struct Arrived {
+    /// The connection.
+    pub connection: Connection,
+    /// The head's bytes, and what came behind them.
+    pub buffer: Buffer,
+    /// The head.
+    pub head: ResponseHead,
     requested: Mono,
+    requested_us: u64,
     received: Mono,
 }
 
@@ -117,30 +143,35 @@ fn start(fetch: Fetch) {
         async move {
             let flight = fetch.flight.clone();
             let shard = fetch.shard.clone();
+            let stale = match fetch.asked.want {
+                Want::Fragment { .. } => None,
+                _ => fetch.held.own().cloned(),
+            };
             if let Err(fault) = fly(fetch).await {
                 shard.counters.fetch_faults.add(1);
-                fail(&shard, &flight, fault);
+                fail(&shard, &flight, fault, stale);
             }
             finish(&shard, &flight);
         },
         move || {
             after.counters.panics.add(1);
-            fail(
-                &after,
-                &flight,
-                Fault::machine(500, "the fetch ended by a fault of ours"),
-            );
+            let fault = Fault::machine(500, "the fetch ended by a fault of ours");
+            fail(&after, &flight, fault, None);
             finish(&after, &flight);
         },
     );
 }
 
-fn fail(shard: &Shard, flight: &Rc<Flight>, fault: Fault) {
+/// Ends a flight that brought nothing, or not all. Where something stale is stored, each reader
+/// is asked whether it may have that instead (RFC 9111, 4.2.4).
+fn fail(shard: &Shard, flight: &Rc<Flight>, fault: Fault, stale: Option<Arc<Object>>) {
     home::unlist(shard, flight);
-    if flight.is_open() {
-        flight.end(End::Broken(fault));
-    } else {
-        flight.open(Opening::Failed(fault), false);
+    match (flight.is_open(), stale) {
+        (true, _) => flight.end(End::Broken(fault)),
+        (false, Some(stale)) if stale.is_live() => {
+            flight.open(Opening::Stale(stale, Some(fault)), false);
+        }
+        (false, _) => flight.open(Opening::Failed(fault), false),
     }
 }
 
@@ -159,41 +190,80 @@ async fn fly(mut fetch: Fetch) -> Result<(), Fault> {
         .ok_or_else(|| Fault::machine(500, "the route is gone"))?;
     let arrived = loop {
         let mut arrived = obtain(&mut fetch, route).await?;
-        let response = arrived.view();
-        match (response.status, fetch.stale.take()) {
-            (304, Some(stale)) => {
-                let keeps = framing::keeps_alive(response.version, response.fields);
-                let done = validated(&fetch, route, &stale, &arrived);
-                let head_bytes = arrived.head.len();
-                arrived.buffer.consume(head_bytes);
-                release(&fetch, route, arrived, keeps);
-                if done {
-                    return Ok(());
-                }
-                // It confirms something else than we hold: ask again, without conditions.
-            }
-            (_, stale) => {
-                fetch.stale = stale;
-                break arrived;
-            }
+        let fragment = matches!(fetch.asked.want, Want::Fragment { .. });
+        if arrived.view().status != 304 || fetch.held.objects.is_empty() || fragment {
+            break arrived;
         }
+        let held = std::mem::take(&mut fetch.held);
+        let response = arrived.view();
+        let keeps = framing::keeps_alive(response.version, response.fields);
+        let done = validated(&fetch, route, &held, &arrived);
+        let head_bytes = arrived.head.len();
+        arrived.buffer.consume(head_bytes);
+        release(&fetch, route, arrived, keeps);
+        if done {
+            return Ok(());
+        }
+        // It confirms something else than we hold: ask again, without conditions.
     };
-    if arrived.view().status == 101 {
+    let status = arrived.view().status;
+    if status == 101 {
         return hand_over(&fetch, arrived);
+    }
+    if let (Want::Fragment { .. }, None) = (&fetch.asked.want, fetch.pass) {
+        return part::fragment(fetch, route, arrived).await;
+    }
+    if stale_is_better(&fetch, route, status) {
+        let stale = fetch.held.own().cloned();
+        release(&fetch, route, arrived, false);
+        home::unlist(&shard, &fetch.flight);
+        if let Some(stale) = stale {
+            fetch.flight.open(Opening::Stale(stale, None), false);
+        }
+        return Ok(());
+    }
+    match (status, fetch.flight.scope()) {
+        (_, Scope::Whole | Scope::Widened) => {}
+        (206, _) => return part::discovered(fetch, route, arrived).await,
+        // The origin knows no ranges, or not for this.
+        _ => fetch.flight.widen(),
     }
     respond(fetch, route, arrived).await
 }
 
+/// The origin answers with an error, and what is stored may be served instead (RFC 5861, 4): to
+/// those whose request allows it, which each reader decides.
+fn stale_is_better(fetch: &Fetch, route: &RouteFacts, status: u16) -> bool {
+    let request = fetch.asked.request();
+    fetch.pass.is_none()
+        && cache::is_error(status)
+        && fetch.held.own().is_some_and(|stale| {
+            let now = rt::now();
+            let facts = &stale.facts.soft_purged(now);
+            let for_others = facts.age(now).saturating_sub(facts.lifetime) < facts.stale_error;
+            let for_this = cache::in_place_of_error(&request, facts, &route.policy, now);
+            stale.is_live() && (for_others || for_this)
+        })
+}
+
 impl Arrived {
-    fn view(&self) -> Response<'_> {
+    /// The head.
+    pub fn view(&self) -> Response<'_> {
         self.head.view(self.buffer.unread())
     }
 
-    fn times(&self, shard: &Shard) -> Times {
+    /// When it was asked for, in microseconds.
+    pub fn requested_us(&self) -> u64 {
+        self.requested_us
+    }
+
+    /// When it was asked for and when it came; `key` spreads what is to be spread.
+    pub fn times(&self, shard: &Shard, key: Key) -> Times {
         Times {
             requested: self.requested,
             received: self.received,
             wall: shard.wall(),
+            spread: (key.fold() % 1000) as u16,
         }
     }
 }
@@ -236,7 +306,8 @@ async fn converse(
     let shard = &fetch.shard;
     let pool = &shard.pools[route.origin];
     let stream = connection.stream.clone();
-    let requested = rt::now();
+    let requested_us = rt::now_us();
+    let requested = Mono(requested_us / 1000);
     let text = compose(fetch, route);
     stream.deadline(When::Write, pool.first_byte_timeout(), requested);
     let sent_before = if connection.reused {
@@ -263,6 +334,7 @@ async fn converse(
         ))?,
         head: ResponseHead::default(),
         requested,
+        requested_us,
         received: requested,
     };
     let result = read_final_head(fetch, &mut arrived, pool.first_byte_timeout(), sent_before).await;
@@ -282,12 +354,7 @@ fn compose(fetch: &Fetch, route: &RouteFacts) -> Vec<u8> {
     let proxy = &shard.setting.plan.proxy;
     let pool = &shard.pools[route.origin];
     let mut conditions = Vec::new();
-    if let Some(stale) = &fetch.stale {
-        let mut head = ResponseHead::default();
-        if let Some(response) = parse_stored(stale.head(), &mut head) {
-            cache::conditionals(&response, &mut conditions);
-        }
-    }
+    push_conditions(fetch, &mut conditions);
     let server = pool.origin().servers.first();
     let own_host = server
         .map(|server| server.host.as_bytes())
@@ -304,10 +371,11 @@ fn compose(fetch: &Fetch, route: &RouteFacts) -> Vec<u8> {
             asked.host()
         },
         close: !pool.origin().keep_alive,
-        length: fetch
-            .upload
-            .as_ref()
-            .map_or(Length::None, |upload| upload.length()),
+        length: match (&fetch.upload, &asked.content) {
+            (Some(upload), _) => upload.length(),
+            (None, Some(content)) => Length::Exact(content.len() as u64),
+            (None, None) => Length::None,
+        },
         extra: &conditions,
         drop_conditionals: shared,
         drop_range: shared,
@@ -315,14 +383,50 @@ fn compose(fetch: &Fetch, route: &RouteFacts) -> Vec<u8> {
     };
     let mut out = Vec::with_capacity(asked.bytes.len() + 256);
     encode::request_head(&mut out, &asked.request(), &origin_target(asked), &forward);
+    out.extend_from_slice(asked.content.as_deref().unwrap_or_default());
     out
+}
+
+/// The fields that ask for less than all: whether what is stored still holds, or a part.
+fn push_conditions(fetch: &Fetch, out: &mut Vec<u8>) {
+    if fetch.pass.is_some() {
+        return;
+    }
+    match (&fetch.asked.want, fetch.flight.scope()) {
+        (
+            Want::Fragment {
+                outline, window, ..
+            },
+            _,
+        ) => {
+            let asked_for = part::asked_for(&fetch.held, window);
+            cache::push_range(out, &asked_for, Some(outline.body_bytes()));
+        }
+        (_, Scope::Window(window)) => cache::push_range(out, &window, None),
+        (_, Scope::Suffix(bytes)) => {
+            out.extend_from_slice(b"Range: bytes=-");
+            encode::push_decimal(out, bytes);
+            out.extend_from_slice(b"\r\n");
+        }
+        (_, Scope::Whole | Scope::Widened) => {
+            let objects = &fetch.held.objects;
+            let mut heads: Vec<ResponseHead> = Vec::new();
+            heads.resize_with(objects.len(), ResponseHead::default);
+            let held: Vec<_> = objects
+                .iter()
+                .zip(&mut heads)
+                .filter_map(|(object, head)| parse_stored(object.head(), head))
+                .collect();
+            cache::conditionals_of(&held, out);
+        }
+    }
 }
 
 /// Path and query for the origin; an absolute target may have had a query without a path.
 fn origin_target(asked: &Asked) -> Cow<'_, [u8]> {
     match asked.path_and_query() {
-        query @ [b'?', ..] => Cow::Owned([b"/", query].concat()),
-        whole => Cow::Borrowed(whole),
+        [] => Cow::Borrowed(b""),
+        target => with_path(target),
     }
 }
 
@@ -415,59 +519,131 @@ async fn read_head(
 }
 
 /// The origin confirmed what we hold (RFC 9111, 4.3.4). `false`: the 304 is about something else.
-fn validated(fetch: &Fetch, route: &RouteFacts, stale: &Arc<Object>, arrived: &Arrived) -> bool {
+fn validated(fetch: &Fetch, route: &RouteFacts, held: &Held, arrived: &Arrived) -> bool {
     let shard = &fetch.shard;
-    let (request, news) = (fetch.asked.request(), arrived.view());
-    let mut old_head = ResponseHead::default();
-    let Some(old) = parse_stored(stale.head(), &mut old_head) else {
+    let news = arrived.view();
+    let mut heads: Vec<ResponseHead> = Vec::new();
+    heads.resize_with(held.objects.len(), ResponseHead::default);
+    let mut responses = Vec::with_capacity(heads.len());
+    for (object, head) in held.objects.iter().zip(&mut heads) {
+        let Some(response) = parse_stored(object.head(), head) else {
+            return false;
+        };
+        responses.push(response);
+    }
+    let Some(at) = cache::selected(&responses, &news) else {
         return false;
     };
-    if !cache::selects(&old, &news) {
+    let Some(stale) = held.objects.get(at) else {
         return false;
+    };
+    // Another variant than the request's own: it stays, and answers this request as well.
+    let own = at == 0 && held.selected;
+    let times = arrived.times(shard, fetch.asked.key);
+    home::unlist(shard, &fetch.flight);
+    let may_store = fetch.flight.may_store();
+    let (object, storable) = freshen(
+        shard,
+        &fetch.asked,
+        route,
+        stale,
+        &news,
+        &times,
+        own && may_store,
+    );
+    // Without memory for a new head it is the stored object itself.
+    let is_new = !Arc::ptr_eq(&object, stale);
+    if may_store && storable && !own && is_new {
+        let mut memory = shard.memory.borrow_mut();
+        memory.put(object.clone(), route.policy.variants_max);
+    } else if own && !(may_store && storable) {
+        // A purge came meanwhile, or it may not be stored any more: for the readers only.
+        shard.memory.borrow_mut().remove(stale);
     }
+    if is_new && !(may_store && storable) {
+        object.kill();
+    }
+    // What the 304 made private is for the one whose request it answers.
+    fetch.flight.open(Opening::Object(object), !storable);
+    shard.bury_dead();
+    true
+}
+
+/// The stored object with the head that `news` gives it, and whether that may be stored; with
+/// `put` it is, in its place, if it may.
+pub fn freshen(
+    shard: &Shard,
+    asked: &Asked,
+    route: &RouteFacts,
+    stale: &Arc<Object>,
+    news: &Response<'_>,
+    times: &Times,
+    put: bool,
+) -> (Arc<Object>, bool) {
+    // What a HEAD says is said of the answer to GET.
+    let method = Method::Get;
+    let request = Request {
+        method,
+        ..asked.request()
+    };
+    let mut old_head = ResponseHead::default();
+    let Some(old) = parse_stored(stale.head(), &mut old_head) else {
+        return (stale.clone(), false);
+    };
     let mut head = Vec::with_capacity(stale.head().len() + 64);
-    cache::freshen(&old, &news, &mut head);
+    cache::freshen(&old, news, &route.policy, &mut head);
     if !news.fields.has(Name::Date) {
         // What a 304 without Date freshened was confirmed now (RFC 9110, 6.6.1).
         encode::push_date(&mut head, shard.wall());
     }
     let mut new_head = ResponseHead::default();
     let Some(fresh) = parse_stored(&head, &mut new_head) else {
-        return false;
+        return (stale.clone(), false);
     };
-    let times = arrived.times(shard);
-    let facts = Facts::validated(&request, &fresh, &news, &route.policy, &times);
-    let (names, variant) = variant_of(shard, &fresh, &request);
-    let storable = cache::storable(&request, &fresh, &route.policy);
-    let may_store = fetch.flight.may_store() && storable.is_ok();
-    let object = stale
-        .freshened(&head, &names, variant, facts)
-        .unwrap_or_else(|| stale.clone());
-    home::unlist(shard, &fetch.flight);
-    if may_store {
-        if !Arc::ptr_eq(&object, stale) {
-            shard.memory.borrow_mut().put(object.clone());
-        }
-    } else {
-        // A purge came meanwhile, or it may not be stored any more: for the readers only.
-        shard.memory.borrow_mut().remove(stale);
-        object.kill();
+    let facts = Facts::validated(&request, &fresh, news, &route.policy, times);
+    let (names, variant) = variant_of(shard, route, &fresh, &request);
+    let mut groups = Vec::new();
+    let grouped = groups_of(shard, route, asked, &fresh, &mut groups);
+    let storable = cache::storable(&request, &fresh, &route.policy).is_ok() && grouped;
+    let notes = Notes {
+        variant,
+        vary: &names,
+        groups: &groups,
+    };
+    let Some(object) = stale.freshened(&head, notes, facts) else {
+        return (stale.clone(), storable);
+    };
+    if put && storable {
+        let mut memory = shard.memory.borrow_mut();
+        memory.remove(stale);
+        memory.put(object.clone(), route.policy.variants_max);
     }
-    // What the 304 made private is for the one whose request it answers.
-    fetch
-        .flight
-        .open(Opening::Object(object), storable.is_err());
-    shard.bury_dead();
-    true
+    (object, storable)
 }
 
-fn variant_of(
+/// The groups of a response; `false`: it is in more than can be kept.
+pub fn groups_of(
     shard: &Shard,
+    route: &RouteFacts,
+    asked: &Asked,
     response: &Response<'_>,
-    request: &ringside_engine::http::Request<'_>,
+    out: &mut Vec<u8>,
+) -> bool {
+    let (seed, tags) = (shard.setting.seed, &shard.setting.tags);
+    let host = HostText::of(asked.host());
+    groups::read(seed, route.site, host.as_ref(), response.fields, tags, out).is_ok()
+}
+
+/// The names in Vary in normal form, and the hash of the request's fields of those names.
+pub fn variant_of(
+    shard: &Shard,
+    route: &RouteFacts,
+    response: &Response<'_>,
+    request: &Request<'_>,
 ) -> (Vec<u8>, u64) {
     let mut names = Vec::new();
-    vary::normal_names(response.fields, &mut names);
+    let language = route.policy.language;
+    vary::normal_names(response.fields, request.fields, language, &mut names);
     if names.is_empty() {
         return (names, 0);
     }
@@ -490,7 +666,7 @@ fn hand_over(fetch: &Fetch, mut arrived: Arrived) -> Result<(), Fault> {
     for field in response.fields.iter() {
         encode::push_field(&mut head, field.name, field.value);
     }
-    let times = arrived.times(&fetch.shard);
+    let times = arrived.times(&fetch.shard, fetch.asked.key);
     let policy = &fetch
         .shard
         .setting
@@ -502,13 +678,20 @@ fn hand_over(fetch: &Fetch, mut arrived: Arrived) -> Result<(), Fault> {
     };
     let flight_head = FlightHead {
         head,
+        own_head: None,
+        kept_head: None,
+        verbatim: None,
         status: 101,
+        forwarded: 101,
+        stored: false,
         length: None,
         has_content: false,
         facts,
         aged: false,
         vary: Vec::new(),
         variant: 0,
+        groups: Vec::new(),
+        part: None,
         switches: true,
         at_us: rt::now_us(),
     };
@@ -524,7 +707,7 @@ fn hand_over(fetch: &Fetch, mut arrived: Arrived) -> Result<(), Fault> {
 }
 
 /// Opens the flight with a final head, moves the content, and stores what may be stored.
-async fn respond(fetch: Fetch, route: &RouteFacts, mut arrived: Arrived) -> Result<(), Fault> {
+pub async fn respond(fetch: Fetch, route: &RouteFacts, mut arrived: Arrived) -> Result<(), Fault> {
     let (shard, flight) = (&fetch.shard, &fetch.flight);
     let request = fetch.asked.request();
     let response = arrived.view();
@@ -536,79 +719,45 @@ async fn respond(fetch: Fetch, route: &RouteFacts, mut arrived: Arrived) -> Resu
         }
     };
     arrived.connection.stream.no_deadline(When::Write);
-    let content_bytes = match length {
-        Length::Exact(bytes) => Some(bytes),
-        _ => None,
-    };
-    let storing = decide(&fetch, route, &response, content_bytes);
-    let outdated = outdated(&fetch, &response);
-    let (vary, variant) = variant_of(shard, &response, &request);
-    let times = arrived.times(shard);
-    let facts = Facts::of(&request, &response, &route.policy, &times);
-    let proxy = &shard.setting.plan.proxy;
-    let mut head = Vec::with_capacity(arrived.head.len() + 64);
-    let options = Answer {
-        via_name: proxy.via.then_some(proxy.name.as_str()),
-        drop_age: true,
-        now: Some(shard.wall()),
-    };
-    encode::response_head(&mut head, &response, &options);
-    let stated = response
-        .fields
-        .get(Name::ContentLength)
-        .and_then(parse_length);
-    let flight_head = Arc::new(FlightHead {
-        status: response.status,
-        // An answer to HEAD, or a 304, states the length of what it does not carry.
-        length: if length == Length::None {
-            stated
-        } else {
-            content_bytes
-        },
-        has_content: length != Length::None,
-        facts,
-        aged: response.fields.has(Name::Age),
-        vary,
-        variant,
-        switches: false,
-        at_us: rt::now_us(),
-        head,
-    });
+    let mut head = flight_head(&fetch, route, &arrived, length);
+    let storing = decide(&fetch, route, &response, head.length);
+    head.stored = storing.is_ok();
+    let (key, learned) = search::key(shard, &fetch, route, &response, storing.is_ok());
+    let after = Aftermath::of(&fetch, route, &arrived, &head);
     let keeps =
         framing::keeps_alive(response.version, response.fields) && length != Length::UntilClose;
     let head_bytes = arrived.head.len();
     arrived.buffer.consume(head_bytes);
     // Whoever sees that the change succeeded must not be served what it outdated.
-    for key in outdated {
-        home::purge_anywhere(shard, key).await;
+    let copying = after.carry_out(shard, arrived.requested_us()).await;
+    if learned {
+        home::arrived_everywhere(shard).await;
     }
+    let head = Arc::new(head);
     match &storing {
-        Ok(()) => flight.open(Opening::Head(flight_head.clone()), false),
+        Ok(()) => flight.open(Opening::Head(head.clone()), false),
         Err(why) => {
-            settle_unstored(&fetch, *why, flight_head.status);
+            settle_unstored(&fetch, *why, head.status);
             // A purge, or a newer fetch, forbids storing; those who wait here may share it still.
             let private = *why != NotStored::Purged;
-            flight.open(Opening::Head(flight_head.clone()), private);
+            flight.open(Opening::Head(head.clone()), private);
         }
     }
-    let content = Content {
-        length,
-        window: window(shard, route),
-        bytes_max: shard.object_bytes_max(),
-        patience: shard.pools[route.origin].between_bytes_timeout(),
+    let mut aside = match (&storing, copying, head.length) {
+        (_, Some(_), _) => Aside::held(),
+        (Ok(()), _, Some(bytes)) if bytes > FRAGMENT_BYTES => {
+            Aside::Slices(Slices::new(shard, key, &head, bytes))
+        }
+        // It is stored elsewhere than where it is read: not until then is it all given.
+        (Ok(()), ..) if shard.home(key) != shard.id => Aside::held(),
+        _ => Aside::None,
     };
-    let ended = content::receive(
-        shard,
-        flight,
-        &arrived.connection.stream,
-        std::mem::take(&mut arrived.buffer),
-        &content,
-    )
-    .await;
-    arrived.buffer = ended.buffer;
-    let trailers = match ended.result {
+    let begun_us = copying;
+    let moved = receive(&fetch, route, &mut arrived, length, &mut aside).await;
+    let trailers = match moved {
         Ok(trailers) => trailers,
         Err(fault) => {
+            aside.let_go(flight);
             if storing.is_ok() {
                 shard.counters.not_stored(NotStored::Incomplete);
             }
@@ -617,15 +766,167 @@ async fn respond(fetch: Fetch, route: &RouteFacts, mut arrived: Arrived) -> Resu
         }
     };
     if storing.is_ok() && flight.may_store() {
-        store(&fetch, &flight_head);
+        let sliced = store(
+            &fetch,
+            route,
+            &head,
+            key,
+            &mut aside,
+            arrived.requested_us(),
+        );
+        match sliced {
+            true => home::arrived_everywhere(shard).await,
+            false => home::arrived(shard, shard.home(key)).await,
+        }
     } else if storing.is_ok() {
         // It was given up on the way.
         shard.counters.not_stored(flight.why_not_stored());
+    } else if let Aside::Held(Some(body)) = &aside {
+        let body = body.clone();
+        let bytes: usize = body.iter().map(|piece| piece.len()).sum();
+        let mut sent = keepsake(route, key, &head, body, begun_us);
+        encode::push_length(&mut sent.head, bytes as u64);
+        home::bring(shard, sent);
+        home::arrived(shard, shard.home(key)).await;
     }
+    aside.let_go(flight);
     home::unlist(shard, flight);
+    let trailers = match fetch.pass {
+        Some(_) => trailers,
+        None => shared_trailers(trailers, &head.head, route),
+    };
     flight.end(End::Complete(trailers));
     release(&fetch, route, arrived, keeps);
     Ok(())
+}
+
+/// Trailer fields without those that are only for the client whose request was sent. That one does
+/// not get them either: trailers may be dropped (RFC 9110, 6.5.1), and are kept once for all.
+fn shared_trailers(trailers: Arc<[u8]>, head: &[u8], route: &RouteFacts) -> Arc<[u8]> {
+    if trailers.is_empty() {
+        return trailers;
+    }
+    let mut parsed = ResponseHead::default();
+    let Some(response) = parse_stored(head, &mut parsed) else {
+        return Arc::from(&b""[..]);
+    };
+    let withheld = cache::withheld(&response, &route.policy);
+    let mut out = Vec::with_capacity(trailers.len());
+    for line in trailers.split_inclusive(|byte| *byte == b'\n') {
+        let end = line.iter().position(|byte| *byte == b':');
+        let name = line.get(..end.unwrap_or(0)).unwrap_or_default();
+        let (id, value) = (Name::from_bytes(name), &b""[..]);
+        if !withheld.has(&Field { id, name, value }) {
+            out.extend_from_slice(line);
+        }
+    }
+    out.into()
+}
+
+/// The head as clients will get it.
+pub fn flight_head(
+    fetch: &Fetch,
+    route: &RouteFacts,
+    arrived: &Arrived,
+    length: Length,
+) -> FlightHead {
+    let (shard, request, response) = (&fetch.shard, fetch.asked.request(), arrived.view());
+    let proxy = &shard.setting.plan.proxy;
+    let options = Answer {
+        via_name: proxy.via.then_some(proxy.name.as_str()),
+        drop_age: true,
+        now: Some(shard.wall()),
+    };
+    let mut head = Vec::with_capacity(arrived.head.len() + 64);
+    encode::response_head(&mut head, &response, &options);
+    let (mut own_head, mut kept_head) = (None, None);
+    if fetch.pass.is_none() {
+        (head, own_head) = withhold(head, route);
+    } else if request.method == Method::Post {
+        kept_head = Some(withhold(head.clone(), route).0);
+    }
+    let (vary, variant) = variant_of(shard, route, &response, &request);
+    let times = arrived.times(shard, fetch.asked.key);
+    let stated = response
+        .fields
+        .get(Name::ContentLength)
+        .and_then(parse_length);
+    let mut groups = Vec::new();
+    groups_of(shard, route, &fetch.asked, &response, &mut groups);
+    FlightHead {
+        head,
+        own_head,
+        kept_head,
+        verbatim: None,
+        status: response.status,
+        forwarded: response.status,
+        stored: false,
+        // An answer to HEAD, or a 304, states the length of what it does not carry.
+        length: match length {
+            Length::None => stated,
+            Length::Exact(bytes) => Some(bytes),
+            _ => None,
+        },
+        has_content: length != Length::None,
+        facts: Facts::of(&request, &response, &route.policy, &times),
+        aged: response.fields.has(Name::Age),
+        vary,
+        variant,
+        groups,
+        part: None,
+        switches: false,
+        at_us: rt::now_us(),
+    }
+}
+
+/// A head without the fields that are only for the client whose request was sent, and with them
+/// for that one, if there are such (RFC 9111, 5.2.2.4 and 5.2.2.7). Where cookies are stripped,
+/// nobody gets them.
+fn withhold(head: Vec<u8>, route: &RouteFacts) -> (Vec<u8>, Option<Vec<u8>>) {
+    let mut parsed = ResponseHead::default();
+    let Some(response) = parse_stored(&head, &mut parsed) else {
+        return (head, None);
+    };
+    let withheld = cache::withheld(&response, &route.policy);
+    if !withheld.any(response.fields) {
+        return (head, None);
+    }
+    let strips = route.policy.set_cookie == SetCookie::Strip;
+    let write = |leaves_out: &dyn Fn(&Field<'_>) -> bool| {
+        let mut out = Vec::with_capacity(head.len());
+        encode::push_status_line(&mut out, response.status, response.reason);
+        for field in response.fields.iter().filter(|field| !leaves_out(field)) {
+            encode::push_field(&mut out, field.name, field.value);
+        }
+        out
+    };
+    let shared = write(&|field| withheld.has(field));
+    let own = write(&|field| strips && field.id == Name::SetCookie);
+    (shared, Some(own))
+}
+
+/// Moves the content into the flight, and what is wanted of it aside.
+pub async fn receive(
+    fetch: &Fetch,
+    route: &RouteFacts,
+    arrived: &mut Arrived,
+    length: Length,
+    aside: &mut Aside<'_>,
+) -> Result<Arc<[u8]>, Fault> {
+    let shard = &fetch.shard;
+    let content = Content {
+        length,
+        window: window(shard, route),
+        bytes_max: shard.object_bytes_max(),
+        patience: shard.pools[route.origin].between_bytes_timeout(),
+    };
+    let (stream, buffer) = (
+        &arrived.connection.stream,
+        std::mem::take(&mut arrived.buffer),
+    );
+    let ended = content::receive(shard, &fetch.flight, stream, buffer, &content, aside).await;
+    arrived.buffer = ended.buffer;
+    ended.result
 }
 
 /// May this response be stored and shared?
@@ -655,8 +956,22 @@ fn decide(
         return Err(NotStored::Method);
     }
     cache::storable(&request, response, &route.policy)?;
-    if content_bytes.is_some_and(|bytes| bytes > fetch.shard.object_bytes_max()) {
+    fits(fetch, route, response, content_bytes)
+}
+
+/// What else stands in the way of storing a response.
+pub fn fits(
+    fetch: &Fetch,
+    route: &RouteFacts,
+    response: &Response<'_>,
+    content_bytes: Option<u64>,
+) -> Result<(), NotStored> {
+    let shard = &fetch.shard;
+    if content_bytes.is_some_and(|bytes| bytes > shard.whole_bytes_max()) {
         return Err(NotStored::TooLarge);
+    }
+    if !groups_of(shard, route, &fetch.asked, response, &mut Vec::new()) {
+        return Err(NotStored::Groups);
     }
     if !fetch.flight.may_store() {
         return Err(NotStored::Purged);
@@ -665,7 +980,7 @@ fn decide(
 }
 
 /// A response that can't be shared: say so to those who come next, and drop what it outdates.
-fn settle_unstored(fetch: &Fetch, why: NotStored, status: u16) {
+pub fn settle_unstored(fetch: &Fetch, why: NotStored, status: u16) {
     let shard = &fetch.shard;
     home::unlist(shard, &fetch.flight);
     // A purge says nothing of the response, and a server error nothing of the resource
@@ -675,65 +990,93 @@ fn settle_unstored(fetch: &Fetch, why: NotStored, status: u16) {
     }
     shard.counters.not_stored(why);
     // Nor does what this one request brought with it.
-    let of_request = matches!(why, NotStored::Authorization | NotStored::RequestNoStore);
+    let of_request = matches!(why, NotStored::Authorization | NotStored::RequestNoStore)
+        || matches!(status, 412 | 416 | 417);
     if why == NotStored::Purged || of_request || status >= 500 {
         return;
     }
     shard.mark(fetch.asked.key, rt::now());
-    if let Some(stale) = &fetch.stale {
+    if let Some(stale) = fetch.held.own() {
         shard.memory.borrow_mut().remove(stale);
         shard.bury_dead();
     }
 }
 
-/// The keys that a state-changing request has outdated, if it succeeded (RFC 9111, 4.4).
-fn outdated(fetch: &Fetch, response: &Response<'_>) -> Vec<Key> {
-    let request = fetch.asked.request();
-    if fetch.pass.is_none() || !cache::invalidates(&request, response.status) {
-        return Vec::new();
+/// Stores a complete flight: whole, or (`true`) as an outline with its fragments.
+fn store(
+    fetch: &Fetch,
+    route: &RouteFacts,
+    head: &FlightHead,
+    key: Key,
+    aside: &mut Aside<'_>,
+    begun_us: u64,
+) -> bool {
+    let (shard, flight) = (&fetch.shard, &fetch.flight);
+    // Where it is not the flight's own key, a purge does not find the flight by it.
+    let begun_us = (key != flight.key).then_some(begun_us);
+    let held = match aside {
+        Aside::Held(Some(held)) => Some(held.clone()),
+        _ => None,
+    };
+    let slices = match std::mem::replace(aside, Aside::Held(held.clone())) {
+        Aside::Slices(slices) => Some(slices),
+        _ => None,
+    };
+    let body = held.unwrap_or_else(|| match slices {
+        Some(_) => Vec::new(),
+        None => flight.body(),
+    });
+    let bytes: u64 = body.iter().map(|piece| piece.len() as u64).sum();
+    let slices = slices.or_else(|| {
+        let mut slices = (bytes > FRAGMENT_BYTES).then(|| Slices::new(shard, key, head, bytes))?;
+        body.iter().for_each(|piece| slices.put(piece));
+        Some(slices)
+    });
+    let mut sent = match slices {
+        Some(slices) => {
+            let outline = slices.finish();
+            let mut sent = keepsake(route, key, head, Vec::new(), begun_us);
+            sent.outline = Some(outline);
+            sent
+        }
+        None => keepsake(route, key, head, body, begun_us),
+    };
+    let bytes = match sent.outline {
+        Some((bytes, _)) => bytes,
+        None => sent.body.iter().map(|piece| piece.len() as u64).sum(),
+    };
+    if !matches!(head.status, 204 | 304) {
+        encode::push_length(&mut sent.head, bytes);
     }
-    let host = fetch.asked.host();
-    let mut keys = vec![fetch.asked.key];
-    for target in cache::invalidate::targets(host, response) {
-        let (path, query) = split_query(target);
-        keys.extend(super::intent::key_of(
-            &fetch.shard.setting,
-            host,
-            path,
-            query,
-        ));
-    }
-    keys
+    let sliced = sent.outline.is_some();
+    home::bring(shard, sent);
+    shard.unmark(fetch.asked.key);
+    sliced
 }
 
-/// Makes an object of a complete flight.
-fn store(fetch: &Fetch, head: &FlightHead) {
-    let (shard, flight) = (&fetch.shard, &fetch.flight);
-    let body = flight.body();
-    let bytes: usize = body.iter().map(|piece| piece.len()).sum();
-    if bytes > 0 && bytes as u64 > shard.object_bytes_max() {
-        return;
-    }
-    let mut stored_head = Vec::with_capacity(head.head.len() + 32);
-    stored_head.extend_from_slice(&head.head);
-    if !matches!(head.status, 204 | 304) {
-        encode::push_length(&mut stored_head, bytes as u64);
-    }
-    let parts = Parts {
-        key: fetch.asked.key,
-        variant: head.variant,
+/// What is stored of a response with this head and body.
+pub fn keepsake(
+    route: &RouteFacts,
+    key: Key,
+    head: &FlightHead,
+    body: Vec<Piece>,
+    begun_us: Option<u64>,
+) -> Keepsake {
+    let kept = head.kept_head.as_ref().unwrap_or(&head.head);
+    let mut text = Vec::with_capacity(kept.len() + 32);
+    text.extend_from_slice(kept);
+    Keepsake {
+        key,
         facts: head.facts,
-        head: &stored_head,
-        vary: &head.vary,
-        body: &body,
-    };
-    if shard.memory.borrow_mut().store(&parts).is_some() {
-        shard.counters.stored.add(1);
-        shard.unmark(fetch.asked.key);
-    } else {
-        shard.counters.not_stored(NotStored::NoMemory);
+        head: text,
+        variant: head.variant,
+        vary: head.vary.clone(),
+        groups: head.groups.clone(),
+        body,
+        outline: None,
+        variants_max: route.policy.variants_max,
+        begun_us,
     }
-    shard.bury_dead();
 }
 
 /// How much of a response may wait for a slow client: with an origin that serves one request per
@@ -752,7 +1095,7 @@ fn parse_length(value: &[u8]) -> Option<u64> {
 }
 
 /// Gives the connection back to its pool, or closes it.
-fn release(fetch: &Fetch, route: &RouteFacts, arrived: Arrived, keeps: bool) {
+pub fn release(fetch: &Fetch, route: &RouteFacts, arrived: Arrived, keeps: bool) {
     let uploaded = fetch.upload.as_ref().is_none_or(|upload| upload.is_done());
     let clean = arrived.buffer.is_empty();
     fetch.shard.give_buffer(arrived.buffer);

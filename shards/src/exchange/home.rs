@@ -1,17 +1,27 @@
 //! What the home shard of a key does for whoever asks, on this shard or on a sibling.
 
-use super::fetch;
+use super::fetch::{self, Held};
+use super::intent::{with_path, HostText};
 use crate::rt;
 use crate::shard::Shard;
+use crate::siblings::letter::{Decree, HeadSeen, Inspection, Keepsake, Purged, Whom};
 use crate::siblings::{Asked, Letter, Told};
-use crate::store::flight::{Guest, ReaderId};
-use crate::store::{Flight, Object};
-use ringside_engine::cache::{self, only_if_cached, Serve};
-use ringside_engine::http::Method;
+use crate::store::flight::{Guest, ReaderId, Scope, Want};
+use crate::store::object::{parse_stored, Notes, Parts};
+use crate::store::replicas::selects;
+use crate::store::{Flight, Object, Piece};
+use ringside_engine::cache::{self, only_if_cached, Facts, HeadEffect, Policy, Serve};
+use ringside_engine::http::range::Wanted;
+use ringside_engine::http::{Method, ResponseHead};
 use ringside_engine::key::Key;
 use ringside_engine::outcome::{NotStored, Outcome, Reason};
+use ringside_engine::purge::{Force, Verdict};
+use ringside_engine::time::Mono;
 use std::rc::Rc;
 use std::sync::Arc;
+
+/// Stored variants named to the origin in one question.
+const VALIDATED_MAX: usize = 16;
 
 /// What a home has for a request.
 pub enum Considered {
@@ -26,38 +36,56 @@ pub enum Considered {
 /// Decides what a request gets from its home: a stored object, a place in a flight (started now
 /// if need be), or the advice to go alone. `guest` names a reader on a sibling.
 pub fn consider(shard: &Rc<Shard>, asked: Box<Asked>, guest: Option<Guest>) -> Considered {
+    if let Want::Fragment { .. } = asked.want {
+        return fragment(shard, asked, guest);
+    }
     let now = rt::now();
     let Some(route) = shard.setting.route(asked.route) else {
         return Considered::Go(Reason::NoSite);
     };
-    let (key, seed) = (asked.key, shard.setting.seed);
+    let key = asked.key;
     let request = asked.request();
-    let stored = shard
-        .memory
-        .borrow()
-        .find(key, seed, request.fields)
-        .cloned();
     let mut reason = Reason::NotStored;
-    let mut stale = None;
-    if let Some(object) = stored {
-        match cache::serve(&request, &object.facts, &route.policy, now) {
+    let mut held = Vec::new();
+    if let Some(stored) = select(shard, &asked) {
+        match cache::serve(&request, &stored.facts, &route.policy, now) {
             Serve::Fresh => {
-                object.touch();
-                return Considered::Object(object);
+                stored.object.touch();
+                return Considered::Object(stored.object);
+            }
+            Serve::Stale(_) => {
+                stored.object.touch();
+                refresh(shard, asked, stored.object.clone());
+                return Considered::Object(stored.object);
             }
             Serve::Validate(why) => {
-                reason = why;
-                stale = Some(object);
+                reason = match why {
+                    Reason::Expired if stored.soft => Reason::SoftPurge,
+                    why => why,
+                };
+                held.push(stored.object);
             }
         }
     } else if shard.memory.borrow().has(key) {
         reason = Reason::VaryMiss;
     }
-    if only_if_cached(&request) {
+    if let Want::Stale = asked.want {
+        let held = held.into_iter().next();
+        let allowed = held.filter(|stale| {
+            let facts = stale.facts.soft_purged(now);
+            cache::in_place_of_error(&request, &facts, &route.policy, now)
+        });
+        return allowed.map_or(Considered::Go(reason), Considered::Object);
+    }
+    if only_if_cached(&request, &route.policy) {
         return Considered::Go(Reason::OnlyIfCached);
     }
     if shard.stopping.get() {
         return Considered::Go(Reason::Shutdown);
+    }
+    // Nobody but the origin can judge those, and what it answers is for this client.
+    if cache::guards(&request) {
+        return Considered::Go(Reason::Precondition);
     }
     // The answer to HEAD can't be stored for those who want the content: no flight for it.
     if request.method == Method::Head {
@@ -66,40 +94,223 @@ pub fn consider(shard: &Rc<Shard>, asked: Box<Asked>, guest: Option<Guest>) -> C
     // A request that wants the origin's word now is not served by a fetch begun before it.
     let insists = reason == Reason::NoCacheRequest;
     if !insists {
-        if let Some(flight) = joinable(shard, key, &request) {
+        if let Some(flight) = joinable(shard, &asked) {
             let id = flight.join(guest);
             return Considered::Joined(flight, id, Outcome::Collapsed(reason));
         }
     }
-    if shard.is_marked(key, now) {
+    let in_parts = matches!(asked.want, Want::Range(_)) && held.is_empty();
+    if shard.is_marked(key, now) || in_parts && shard.is_marked(of_ranges(key), now) {
         return Considered::Go(Reason::HitForMiss);
     }
-    let flight = Flight::new(key, true);
+    if asked.content.is_some() {
+        let forgotten = shard.questions.borrow_mut().note(asked.url, key);
+        for question in forgotten {
+            drop_question(shard, question, Force::Hard);
+        }
+    }
+    let selected = held.len();
+    // A question about other variants is a question about all of it.
+    if selected > 0 || matches!(asked.want, Want::Whole) {
+        held.extend(other_variants(shard, &asked, held.first()));
+    }
+    let flight = Flight::new(key, true, scope(&asked, &route.policy, held.is_empty()));
     let id = flight.join(guest);
     if insists {
         // Whoever comes later is better served by the newer fetch.
         close_flights(shard, key);
     }
-    shard
-        .flights
-        .borrow_mut()
-        .entry(key)
-        .or_default()
-        .push(flight.clone());
-    fetch::shared(shard, flight.clone(), asked, stale);
+    list(shard, &flight);
+    let held = Held {
+        objects: held,
+        selected: selected > 0,
+    };
+    fetch::shared(shard, flight.clone(), asked, held);
     Considered::Joined(flight, id, Outcome::Miss(reason))
 }
 
-fn joinable(
+/// What stands for a key's ranges where they can't be shared, and the whole may be.
+pub fn of_ranges(key: Key) -> Key {
+    Key(key.0 ^ 1)
+}
+
+/// A stored object that a request selects, and what is to be decided by.
+struct Stored {
+    object: Arc<Object>,
+    facts: Facts,
+    /// A soft purge has made it stale.
+    soft: bool,
+}
+
+/// The object this request selects among the stored ones that no purge has reached.
+fn select(shard: &Shard, asked: &Asked) -> Option<Stored> {
+    let (key, seed) = (asked.key, shard.setting.seed);
+    loop {
+        let found = shard.memory.borrow();
+        let object = found.find(key, seed, asked.request().fields)?.clone();
+        drop(found);
+        let facts = object.facts;
+        match verdict(shard, &object, asked) {
+            Verdict::Valid => {
+                return Some(Stored {
+                    object,
+                    facts,
+                    soft: false,
+                })
+            }
+            Verdict::Stale => return Some(softened(shard, object)),
+            Verdict::Dead => {
+                shard.memory.borrow_mut().remove(&object);
+                shard.bury_dead();
+            }
+        }
+    }
+}
+
+/// What has become of an object by purges since it was asked for.
+pub fn verdict(shard: &Shard, object: &Object, asked: &Asked) -> Verdict {
+    shard.verdict(object, || {
+        (
+            HostText::of(asked.host()),
+            with_path(asked.path_and_query()),
+        )
+    })
+}
+
+/// An object that a soft purge has reached, stale since the last purge at least: put in anew so,
+/// when it is first seen, since how long it has been stale counts (RFC 5861).
+fn softened(shard: &Shard, object: Arc<Object>) -> Stored {
+    let facts = object.facts.soft_purged(shard.purges.borrow().latest());
+    let soft = true;
+    if facts == object.facts {
+        let object = object.clone();
+        return Stored {
+            object,
+            facts,
+            soft,
+        };
+    }
+    let mut memory = shard.memory.borrow_mut();
+    let softened = object.freshened(object.head(), object.notes(), facts);
+    let softened = softened.filter(|new| memory.replace(&object, new.clone()));
+    drop(memory);
+    shard.bury_dead();
+    Stored {
+        object: softened.unwrap_or(object),
+        facts,
+        soft,
+    }
+}
+
+/// Other stored variants that can be named to the origin: it may find that one of them fits
+/// (RFC 9111, 4.1). Not what was purged: no 304 brings that back.
+fn other_variants(
     shard: &Shard,
-    key: Key,
-    request: &ringside_engine::http::Request<'_>,
-) -> Option<Rc<Flight>> {
-    let flights = shard.flights.borrow();
-    let suits = |flight: &&Rc<Flight>| {
-        flight.is_joinable() && flight.suits(shard.setting.seed, request.fields)
+    asked: &Asked,
+    selected: Option<&Arc<Object>>,
+) -> Vec<Arc<Object>> {
+    let memory = shard.memory.borrow();
+    memory
+        .variants(asked.key)
+        .filter(|object| verdict(shard, object, asked) != Verdict::Dead)
+        .filter(|object| object.facts.has(Facts::HAS_ETAG))
+        .filter(|object| verdict(shard, object, asked) != Verdict::Dead)
+        .filter(|object| selected.is_none_or(|selected| !Arc::ptr_eq(selected, object)))
+        .take(VALIDATED_MAX)
+        .cloned()
+        .collect()
+}
+
+/// How much of the response a new fetch is to bring. What is stored is validated as a whole.
+fn scope(asked: &Asked, policy: &Policy, nothing_held: bool) -> Scope {
+    match &asked.want {
+        Want::Range(Wanted::From(first, _)) if policy.fragments && nothing_held => {
+            Scope::Window(cache::window(*first, None))
+        }
+        Want::Range(Wanted::Suffix(bytes)) if policy.fragments && nothing_held => {
+            Scope::Suffix(*bytes)
+        }
+        _ => Scope::Whole,
+    }
+}
+
+/// Validates a stale object that is being served meanwhile, unless somebody does already
+/// (RFC 5861, 3).
+fn refresh(shard: &Rc<Shard>, mut asked: Box<Asked>, stale: Arc<Object>) {
+    let key = asked.key;
+    asked.want = Want::Whole;
+    // Others may join it: the answer to HEAD would be of no use to them.
+    asked.as_get |= asked.request().method == Method::Head;
+    if shard.stopping.get() || shard.is_marked(key, rt::now()) || joinable(shard, &asked).is_some()
+    {
+        return;
+    }
+    let mut objects = vec![stale];
+    let others = other_variants(shard, &asked, objects.first());
+    objects.extend(others);
+    let held = Held {
+        objects,
+        selected: true,
     };
-    flights.get(&key)?.iter().find(suits).cloned()
+    let flight = Flight::new(key, true, Scope::Whole);
+    // The first reader's place is that of the client whose request is sent, which has its answer:
+    // what turns out to be for that one alone is for none of those who join.
+    let nobody = flight.join(None);
+    flight.leave(nobody);
+    list(shard, &flight);
+    fetch::shared(shard, flight, asked, held);
+}
+
+/// A fragment of an outline: what is stored of it, or a place in its fetch.
+fn fragment(shard: &Rc<Shard>, asked: Box<Asked>, guest: Option<Guest>) -> Considered {
+    let Want::Fragment { window, need, .. } = asked.want.clone() else {
+        return Considered::Go(Reason::PartMissing);
+    };
+    let key = asked.key;
+    let stored = shard.memory.borrow().variants(key).next().cloned();
+    let extent = stored.as_ref().and_then(|object| object.extent());
+    if let (Some(object), Some(extent)) = (&stored, &extent) {
+        if extent.first <= need.start && need.end <= extent.end {
+            object.touch();
+            return Considered::Object(object.clone());
+        }
+    }
+    // Also while we stop: the answer that it is a part of may be under way.
+    let route = shard.setting.route(asked.route);
+    if route.is_some_and(|route| only_if_cached(&asked.request(), &route.policy)) {
+        return Considered::Go(Reason::OnlyIfCached);
+    }
+    if let Some(flight) = joinable(shard, &asked) {
+        let id = flight.join(guest);
+        return Considered::Joined(flight, id, Outcome::Collapsed(Reason::PartMissing));
+    }
+    let flight = Flight::new(key, true, Scope::Window(window));
+    let id = flight.join(guest);
+    list(shard, &flight);
+    let held = Held {
+        // What lies in a file can't be joined to what comes: it is fetched again.
+        objects: stored
+            .into_iter()
+            .filter(|part| part.file().is_none())
+            .collect(),
+        selected: true,
+    };
+    fetch::shared(shard, flight.clone(), asked, held);
+    Considered::Joined(flight, id, Outcome::Miss(Reason::PartMissing))
+}
+
+fn joinable(shard: &Shard, asked: &Asked) -> Option<Rc<Flight>> {
+    let flights = shard.flights.borrow();
+    let fields = asked.request().fields;
+    let suits = |flight: &&Rc<Flight>| {
+        flight.is_joinable() && flight.suits(shard.setting.seed, fields, &asked.want)
+    };
+    flights.get(&asked.key)?.iter().find(suits).cloned()
+}
+
+fn list(shard: &Shard, flight: &Rc<Flight>) {
+    let mut flights = shard.flights.borrow_mut();
+    flights.entry(flight.key).or_default().push(flight.clone());
 }
 
 /// No request finds this flight any more.
@@ -122,33 +333,290 @@ fn close_flights(shard: &Shard, key: Key) {
         .for_each(|flight| flight.give_up_storing(NotStored::Purged));
 }
 
-/// Makes `key` unservable: when this returns, no shard serves an object stored before, and no
-/// fetch begun before will store. Returns how many objects died.
+/// Makes `key` unservable, or stale: when this returns, no shard serves an object stored before
+/// as fresh, and no fetch begun before will store. That goes for answers to questions that were
+/// asked of it by QUERY, too.
 ///
 /// Replicas need no letter for that: every use checks the object's `live` bit, which is cleared
 /// here. They are told to let go for the memory's sake only.
-pub fn purge(shard: &Shard, key: Key) -> usize {
-    let count = shard.memory.borrow_mut().purge(key);
-    close_flights(shard, key);
+pub fn purge(shard: &Shard, key: Key, force: Force) -> Purged {
+    let before_us = shard.purged.borrow_mut().note(key, rt::now_us());
     shard.unmark(key);
-    shard.counters.purged.add(count as u64);
+    let mut objects = drop_question(shard, key, force);
+    let questions = shard.questions.borrow_mut().of(key);
+    for question in &questions {
+        objects += drop_question(shard, *question, force);
+    }
+    if force == Force::Soft {
+        // They are stored still.
+        for question in questions {
+            shard.questions.borrow_mut().note(key, question);
+        }
+    }
+    shard.counters.purged.add(objects as u64);
     shard.bury_dead();
+    Purged { objects, before_us }
+}
+
+/// What is stored by one key, and the fetches for it; returns how many objects there were.
+fn drop_question(shard: &Shard, key: Key, force: Force) -> usize {
+    close_flights(shard, key);
+    match force {
+        Force::Hard => shard.memory.borrow_mut().purge(key),
+        Force::Soft => soften(shard, key),
+    }
+}
+
+/// Puts stale copies in the place of all variants of `key`; returns how many.
+fn soften(shard: &Shard, key: Key) -> usize {
+    let now = rt::now();
+    let variants: Vec<_> = shard.memory.borrow().variants(key).cloned().collect();
+    // The oldest first: what is put in last is found first.
+    for object in variants.iter().rev() {
+        let facts = object.facts.soft_purged(now);
+        let softened = object.freshened(object.head(), object.notes(), facts);
+        let mut memory = shard.memory.borrow_mut();
+        match softened {
+            Some(softened) => {
+                memory.replace(object, softened);
+            }
+            // No memory for that: gone is stale enough.
+            None => memory.remove(object),
+        }
+    }
+    variants.len()
+}
+
+/// Purges at the key's home, wherever that is.
+pub async fn purge_anywhere(shard: &Rc<Shard>, key: Key, force: Force) -> Purged {
+    let home = shard.home(key);
+    if home == shard.id {
+        return purge(shard, key, force);
+    }
+    let ticket = shard.ticket();
+    let letter = Letter::Purge { ticket, key, force };
+    match shard.demand(home, ticket, letter).await {
+        Some(Told::Purged(purged)) => purged,
+        _ => Purged::default(),
+    }
+}
+
+/// Outdates everything that `whom` names, on every shard: when this returns, all obey. Returns
+/// how many objects are known to be hit; what is named by its group or path is found when it is
+/// asked for, and not counted.
+///
+/// One instant holds for all shards: what was asked for at or before it is outdated, wherever it is
+/// and whenever it comes. So a fetch begun before can't make anything servable.
+pub async fn decree_everywhere(shard: &Rc<Shard>, whom: Vec<Whom>, force: Force) -> usize {
+    let at = Mono(rt::now_us() / 1000);
+    let decree = Arc::new(Decree { whom, force, at });
+    let others = (0..shard.count).filter(|id| *id != shard.id);
+    let told: Vec<_> = others
+        .map(|other| {
+            let (ticket, decree) = (shard.ticket(), decree.clone());
+            shard.demand(other, ticket, Letter::Decree { ticket, decree })
+        })
+        .collect();
+    let mut count = obey(shard, &decree).objects;
+    for waiting in told {
+        if let Some(Told::Purged(there)) = waiting.await {
+            count += there.objects;
+        }
+    }
     count
 }
 
-/// Purges at the key's home, wherever that is; returns how many objects died.
-pub async fn purge_anywhere(shard: &Rc<Shard>, key: Key) -> usize {
-    let home = shard.home(key);
-    if home == shard.id {
-        return purge(shard, key);
+/// Carries a decree out here.
+pub fn obey(shard: &Shard, decree: &Decree) -> Purged {
+    let mut purges = shard.purges.borrow_mut();
+    let (force, at) = (decree.force, decree.at);
+    for whom in &decree.whom {
+        match whom {
+            Whom::All => purges.all(force, at),
+            Whom::Prefix { host, path } => purges.prefix(host, path, force, at),
+            Whom::Group(group) => purges.group(*group, force, at),
+        }
     }
-    let ticket = shard.ticket();
-    match shard
-        .demand(home, ticket, Letter::Purge { ticket, key })
-        .await
+    drop(purges);
+    // Whoever asks from now on is not to wait for what was asked for before.
+    for flight in shard.flights.borrow().values().flatten() {
+        flight.refuse_joins();
+    }
+    let everything = decree.whom.contains(&Whom::All);
+    let objects = match everything {
+        true => shard.memory.borrow().len(),
+        false => 0,
+    };
+    shard.counters.purged.add(objects as u64);
+    Purged {
+        objects,
+        before_us: 0,
+    }
+}
+
+/// Stores what another shard has fetched, unless it was purged meanwhile.
+pub fn keep(shard: &Shard, mut sent: Keepsake) {
+    match own_copy(shard, &sent.body) {
+        Some(body) => {
+            sent.body = body;
+            put(shard, &sent);
+        }
+        None => shard.counters.not_stored(NotStored::NoMemory),
+    }
+}
+
+fn put(shard: &Shard, sent: &Keepsake) {
+    if sent
+        .begun_us
+        .is_some_and(|begun| shard.purged.borrow().last_us(sent.key) > begun)
     {
-        Some(Told::Purged(count)) => count,
-        _ => 0,
+        shard.counters.not_stored(NotStored::Purged);
+        return;
+    }
+    let parts = Parts {
+        key: sent.key,
+        facts: sent.facts,
+        head: &sent.head,
+        notes: Notes {
+            variant: sent.variant,
+            vary: &sent.vary,
+            groups: &sent.groups,
+        },
+        body: &sent.body,
+    };
+    let mut memory = shard.memory.borrow_mut();
+    let made = match sent.outline {
+        Some((bytes, version)) => memory.make_outline(&parts, bytes, version),
+        None => memory.make(&parts),
+    };
+    match made {
+        Some(object) => {
+            memory.put(object, sent.variants_max);
+            shard.counters.stored.add(1);
+        }
+        None => shard.counters.not_stored(NotStored::NoMemory),
+    }
+    drop(memory);
+    shard.bury_dead();
+}
+
+/// The same bytes on this shard's budget.
+fn own_copy(shard: &Shard, body: &[Piece]) -> Option<Vec<Piece>> {
+    let mut out = Vec::with_capacity(body.len());
+    for piece in body {
+        let mut filling = shard.memory.borrow_mut().filling(piece.len())?;
+        filling.copy(piece);
+        out.extend(filling.cut());
+    }
+    shard.bury_dead();
+    Some(out)
+}
+
+/// Hands what was fetched here to its home.
+pub fn bring(shard: &Shard, sent: Keepsake) {
+    let home = shard.home(sent.key);
+    if home == shard.id {
+        put(shard, &sent);
+    } else if shard.post.has_room(home) {
+        shard.send(home, Letter::Keep(Box::new(sent)));
+    } else {
+        shard.counters.not_stored(NotStored::Busy);
+    }
+}
+
+/// Waits until what was brought to `home` is there: letters are read in order. Whoever knows that a
+/// response has ended may rely on its being stored, wherever that is.
+pub async fn arrived(shard: &Shard, home: usize) {
+    // A sibling that has stopped answers no more, and nobody asks it any more.
+    if home != shard.id && !shard.stopping.get() {
+        let ticket = shard.ticket();
+        shard.demand(home, ticket, Letter::Ping { ticket }).await;
+    }
+}
+
+/// The same for all siblings.
+pub async fn arrived_everywhere(shard: &Shard) {
+    for home in 0..shard.count {
+        arrived(shard, home).await;
+    }
+}
+
+/// The origin has another version than this object: it is of no use any more, wherever its home.
+pub fn outdate(shard: &Shard, object: &Arc<Object>) {
+    let home = shard.home(object.key());
+    if home == shard.id {
+        shard.memory.borrow_mut().remove(object);
+        shard.bury_dead();
+    } else {
+        let object = object.clone();
+        shard.send(home, Letter::Outdated { object });
+    }
+}
+
+/// Tells the home of a key what a newer head says.
+pub fn tell_head(shard: &Shard, seen: HeadSeen) {
+    let home = shard.home(seen.asked.key);
+    if home == shard.id {
+        head_seen(shard, &seen);
+    } else if shard.post.has_room(home) {
+        shard.send(home, Letter::HeadSeen(Box::new(seen)));
+    }
+}
+
+/// What the answer to a HEAD request says of the stored object that a GET would have selected
+/// (RFC 9111, 4.3.5).
+pub fn head_seen(shard: &Shard, seen: &HeadSeen) {
+    let Some(route) = shard.setting.route(seen.asked.route) else {
+        return;
+    };
+    let Some(Stored { object, .. }) = select(shard, &seen.asked) else {
+        return;
+    };
+    // What was said before a purge does not undo it.
+    let outrun = shard.purged.borrow().last_us(seen.asked.key) > seen.times.requested.0 * 1000;
+    let (mut old_head, mut new_head) = (ResponseHead::default(), ResponseHead::default());
+    let (Some(old), Some(new)) = (
+        object.response(&mut old_head),
+        parse_stored(&seen.head, &mut new_head),
+    ) else {
+        return;
+    };
+    match cache::head_answers(&old, object.body_bytes(), &new) {
+        HeadEffect::Freshens if outrun => {}
+        HeadEffect::Freshens => {
+            fetch::freshen(shard, &seen.asked, route, &object, &new, &seen.times, true);
+        }
+        HeadEffect::Outdates => shard.memory.borrow_mut().remove(&object),
+        HeadEffect::None => {}
+    }
+    shard.bury_dead();
+}
+
+/// What is stored for a request, and what would become of it.
+pub fn inspect(shard: &Shard, asked: &Asked) -> Inspection {
+    let (seed, now) = (shard.setting.seed, rt::now());
+    let fields = asked.request().fields;
+    let key = asked.key;
+    let variants: Vec<_> = shard.memory.borrow().variants(key).cloned().collect();
+    let variants: Vec<_> = variants
+        .into_iter()
+        .map(|object| {
+            let selected = selects(&object, seed, fields);
+            let verdict = verdict(shard, &object, asked);
+            (object, selected, verdict)
+        })
+        .collect();
+    let held = variants
+        .iter()
+        .any(|(_, selected, verdict)| *selected && *verdict != Verdict::Dead);
+    let in_parts = matches!(asked.want, Want::Range(_)) && !held;
+    let marked_as_ranges = || shard.marked_for_ms(of_ranges(key), now);
+    Inspection {
+        variants,
+        marked_for_ms: shard
+            .marked_for_ms(key, now)
+            .or_else(|| in_parts.then(marked_as_ranges)?),
+        flights: usize::from(joinable(shard, asked).is_some()),
     }
 }
 
@@ -159,10 +627,11 @@ pub fn answer(shard: &Rc<Shard>, from: usize, ticket: u64, asked: Box<Asked>) {
         ticket,
     };
     let told = match consider(shard, asked, Some(guest)) {
-        Considered::Object(object) => {
+        Considered::Object(object) if shard.memory.borrow().is_only_kind(&object) => {
             object.held_by(from);
             Told::Object(object)
         }
+        Considered::Object(object) => Told::Once(object),
         Considered::Joined(flight, id, outcome) => {
             let weak = Rc::downgrade(shard);
             flight.on_due(Box::new(move |flight| {

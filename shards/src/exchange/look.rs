@@ -1,19 +1,24 @@
 //! The second step: is there an answer in memory, here or at the key's home?
 
-use super::intent::Intent;
+use super::intent::{HostText, Intent};
 use super::source::Source;
 use super::{home, own, Visit};
 use crate::rt::Gather;
 use crate::shard::{Keep, Shard};
 use crate::siblings::{Letter, Told};
-use crate::store::flight::News;
+use crate::store::flight::{News, Want};
 use crate::store::object::BodyFile;
 use crate::store::{FlightHead, Object, Opening};
 use ringside_engine::cache::{self, vary, Lookup, Serve};
 use ringside_engine::fault::Fault;
-use ringside_engine::http::{Length, Method, Request, Version};
+use ringside_engine::http::range::{self, Wanted};
+use ringside_engine::http::{Length, Method, Name, Request, Version};
+use ringside_engine::key::Key;
 use ringside_engine::outcome::{Outcome, Reason};
+use ringside_engine::purge::Verdict;
 use ringside_engine::time::Mono;
+use std::net::IpAddr;
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -51,39 +56,69 @@ pub enum Found {
     Gone,
 }
 
-/// The hit path: a fresh object in this shard's memory for a plain GET or HEAD. `None`: take the
+/// The hit path: a fresh object in this shard's memory for a plain GET or HEAD whose head `bytes`
+/// begin with. `None`: take the
 /// long way. Allocates nothing once warm, takes no lock, waits for nothing.
 pub fn quick(
     shard: &Rc<Shard>,
     request: &Request<'_>,
+    bytes: &[u8],
     intent: &Intent,
+    client: IpAddr,
     now: Mono,
 ) -> Option<Quick> {
     let plain = matches!(intent.lookup, Lookup::Cache)
         && intent.length == Length::None
+        && request.method != Method::Query
         && !shard.stopping.get()
         && !cache::has_conditions(request);
     if !plain {
         return None;
     }
     let policy = &shard.setting.route(intent.route)?.policy;
-    let keep = stored_here(shard, request, intent)?;
+    let keep = stored_here(shard, request, intent.key)?;
     let object = handle(&keep)?;
-    match cache::serve(request, &object.facts, policy, now) {
-        Serve::Fresh => {}
-        Serve::Validate(_) => return None,
+    let served = unpurged(shard, object, intent, bytes)
+        && cache::serve(request, &object.facts, policy, now) == Serve::Fresh;
+    if !served {
+        return None;
     }
     object.touch();
-    compose(shard, request, intent, keep, now)
+    compose(shard, request, intent, client, keep, now)
 }
 
-/// How an object from memory is counted: a request may allow a stale one (RFC 9111, 5.2.1.2).
+/// The host of a request as it stands in its key.
+pub fn host_text(intent: &Intent, bytes: &[u8]) -> String {
+    let host = HostText::of(bytes.get(intent.host.clone()).unwrap_or_default());
+    String::from_utf8_lossy(host.as_ref()).into_owned()
+}
+
+/// No purge since it was stored has reached it.
+fn unpurged(shard: &Shard, object: &Object, intent: &Intent, bytes: &[u8]) -> bool {
+    verdict(shard, object, intent, bytes) == Verdict::Valid
+}
+
+/// What has become of an object by purges since it was asked for.
+fn verdict(shard: &Shard, object: &Object, intent: &Intent, bytes: &[u8]) -> Verdict {
+    shard.verdict(object, || {
+        let host = bytes.get(intent.host.clone()).unwrap_or_default();
+        (HostText::of(host), intent.target(bytes))
+    })
+}
+
+/// How an object from memory is counted: a stale one is served where a request allows it
+/// (RFC 9111, 5.2.1.2), or while somebody validates it (RFC 5861, 3).
 fn served(object: &Object, now: Mono) -> Outcome {
-    if object.facts.is_fresh(now) {
-        Outcome::Hit
-    } else {
-        Outcome::Stale(Reason::Expired)
+    let facts = &object.facts;
+    if facts.is_fresh(now) {
+        return Outcome::Hit;
     }
+    let stale_for = facts.age(now).saturating_sub(facts.lifetime);
+    Outcome::Stale(if stale_for < facts.stale_while {
+        Reason::StaleWhileRevalidate
+    } else {
+        Reason::Expired
+    })
 }
 
 /// The object in a handle.
@@ -92,7 +127,7 @@ pub fn handle(keep: &Keep) -> Option<&Object> {
 }
 
 /// The same, as the siblings share it.
-fn shared_handle(keep: &Keep) -> Option<&Arc<Object>> {
+pub fn shared_handle(keep: &Keep) -> Option<&Arc<Object>> {
     match keep {
         Keep::Object(object) => Some(object),
         Keep::Replica(object) => Some(object),
@@ -101,15 +136,15 @@ fn shared_handle(keep: &Keep) -> Option<&Arc<Object>> {
 }
 
 /// The live object this request selects, if this shard has it: as its home, or as a replica.
-fn stored_here(shard: &Shard, request: &Request<'_>, intent: &Intent) -> Option<Keep> {
+fn stored_here(shard: &Shard, request: &Request<'_>, key: Key) -> Option<Keep> {
     let seed = shard.setting.seed;
-    if shard.home(intent.key) == shard.id {
+    if shard.home(key) == shard.id {
         let memory = shard.memory.borrow();
-        memory.find(intent.key, seed, request.fields).map(own)
+        memory.find(key, seed, request.fields).map(own)
     } else {
         let replicas = shard.replicas.borrow();
         replicas
-            .find(intent.key, seed, request.fields)
+            .find(key, seed, request.fields)
             .map(|held| Keep::Replica(held.clone()))
     }
 }
@@ -119,6 +154,7 @@ fn compose(
     shard: &Rc<Shard>,
     request: &Request<'_>,
     intent: &Intent,
+    client: IpAddr,
     keep: Keep,
     now: Mono,
 ) -> Option<Quick> {
@@ -126,7 +162,8 @@ fn compose(
         super::promote::note_use(shard, object);
     }
     let object = handle(&keep)?;
-    if object.pieces().len() > crate::store::flight::PIECES_AT_ONCE {
+    let elsewhere = object.version().is_some() && request.method != Method::Head;
+    if elsewhere || object.pieces().len() > crate::store::flight::PIECES_AT_ONCE {
         return None;
     }
     let outcome = served(object, now);
@@ -136,7 +173,9 @@ fn compose(
     super::deliver::push_hit_fields(
         scratch,
         &shard.setting,
-        object.facts.age(now),
+        (client, intent.key),
+        &object.facts,
+        now,
         outcome,
         super::deliver::connection(request.version, intent.keep),
     );
@@ -175,14 +214,47 @@ fn compose(
     })
 }
 
+/// What is asked for on the way of a request: its own response, or a fragment of one.
+pub struct Question {
+    /// The key.
+    pub key: Key,
+    /// How much.
+    pub want: Want,
+}
+
+impl Visit {
+    /// What this visit's request asks for.
+    pub fn question(&self) -> Question {
+        Question {
+            key: self.intent.key,
+            want: want(&self.request()),
+        }
+    }
+}
+
+/// How much a request wants of what is found.
+pub fn want(request: &Request<'_>) -> Want {
+    let wanted = match request.fields.get(Name::Range) {
+        Some(range) if request.method == Method::Get => range::wanted(range),
+        _ => Wanted::Ignore,
+    };
+    match wanted {
+        Wanted::From(..) | Wanted::Suffix(_) if request.fields.count(Name::Range) == 1 => {
+            Want::Range(wanted)
+        }
+        _ => Want::Whole,
+    }
+}
+
 /// Looks until there is an answer: own store, replica, home, flight. `asked` is what a first
 /// question found already.
 pub async fn find(visit: &Visit, mut asked: Option<Asking>) -> Found {
+    let question = visit.question();
     let mut reason = Reason::VaryMiss;
     for _ in 0..ASK_AGAIN_MAX {
         let asking = match asked.take() {
             Some(asking) => asking,
-            None => ask(visit).await,
+            None => ask(visit, &question).await,
         };
         match asking {
             Asking::Done(found) => return found,
@@ -208,6 +280,31 @@ pub async fn find(visit: &Visit, mut asked: Option<Asking>) -> Found {
     Found::Go(reason)
 }
 
+/// The fragment of an outline that fills `window`, of which `need` is needed now.
+pub async fn fragment(
+    visit: &Visit,
+    outline: &Arc<Object>,
+    window: &Range<u64>,
+    need: &Range<u64>,
+) -> Found {
+    let Some(version) = outline.version() else {
+        return Found::Go(Reason::PartMissing);
+    };
+    let question = Question {
+        key: version.fragment(visit.shard.setting.seed, outline.key(), window.start),
+        want: Want::Fragment {
+            outline: outline.clone(),
+            window: window.clone(),
+            need: need.clone(),
+        },
+    };
+    match ask(visit, &question).await {
+        Asking::Done(found) => found,
+        // The client may be in the midst of the content: there is no place for a 1xx.
+        Asking::Joined(source, outcome) => opening(visit, source, outcome, false).await,
+    }
+}
+
 /// What one question found.
 pub enum Asking {
     /// Something, or the advice to go alone.
@@ -219,28 +316,36 @@ pub enum Asking {
 /// The answer to a plain request whose home is a sibling that has the object: one letter there
 /// and one back, with little kept meanwhile. `Err`: what else was found.
 pub async fn by_letter(visit: &Visit) -> Result<Quick, Asking> {
-    match ask(visit).await {
-        Asking::Done(Found::Object(keep, Outcome::Hit)) => {
+    match ask(visit, &visit.question()).await {
+        Asking::Done(Found::Object(keep, outcome)) => {
             let (request, now) = (visit.request(), crate::rt::now());
-            let size = handle(&keep).map_or(0, |object| object.pieces().len());
-            if cache::has_conditions(&request) || size > crate::store::flight::PIECES_AT_ONCE {
-                return Err(Asking::Done(Found::Object(keep, Outcome::Hit)));
+            let large = |object: &Object| {
+                object.pieces().len() > crate::store::flight::PIECES_AT_ONCE
+                    || object.version().is_some()
+            };
+            if cache::has_conditions(&request) || handle(&keep).is_none_or(large) {
+                return Err(Asking::Done(Found::Object(keep, outcome)));
             }
-            compose(&visit.shard, &request, &visit.intent, keep, now)
+            let client = visit.client.ip();
+            compose(&visit.shard, &request, &visit.intent, client, keep, now)
                 .ok_or(Asking::Done(Found::Go(Reason::Busy)))
         }
         asking => Err(asking),
     }
 }
 
-async fn ask(visit: &Visit) -> Asking {
-    let (shard, key) = (&visit.shard, visit.intent.key);
+/// A stored object, counted as what it is now.
+fn done(keep: Keep) -> Asking {
+    let outcome = handle(&keep).map_or(Outcome::Hit, |object| served(object, crate::rt::now()));
+    Asking::Done(Found::Object(keep, outcome))
+}
+
+async fn ask(visit: &Visit, question: &Question) -> Asking {
+    let (shard, key) = (&visit.shard, question.key);
     let at = shard.home(key);
     if at == shard.id {
-        return match home::consider(shard, visit.asked(), None) {
-            home::Considered::Object(object) => {
-                Asking::Done(Found::Object(Keep::Object(object), Outcome::Hit))
-            }
+        return match home::consider(shard, visit.asked(question), None) {
+            home::Considered::Object(object) => done(Keep::Object(object)),
             home::Considered::Joined(flight, id, outcome) => {
                 Asking::Joined(Source::here(flight, id), outcome)
             }
@@ -248,11 +353,12 @@ async fn ask(visit: &Visit) -> Asking {
         };
     }
     // A mark of our own saves the letter, but says nothing of what is stored.
-    if shard.is_marked(key, crate::rt::now()) && !cache::only_if_cached(&visit.request()) {
+    let asks_stored = visit.only_if_cached() || matches!(question.want, Want::Stale);
+    if shard.is_marked(key, crate::rt::now()) && !asks_stored {
         return Asking::Done(Found::Go(Reason::HitForMiss));
     }
-    if let Some(keep) = fresh_here(visit) {
-        return Asking::Done(Found::Object(keep, Outcome::Hit));
+    if let Some(keep) = good_here(visit, question) {
+        return done(keep);
     }
     if !shard.post.has_room(at) {
         shard.counters.letters_refused.add(1);
@@ -262,13 +368,15 @@ async fn ask(visit: &Visit) -> Asking {
     let (source, told) = loop {
         let ticket = shard.ticket();
         let source = Source::there(shard.clone(), at, ticket);
-        let asked = visit.asked();
+        let asked = visit.asked(question);
         let told = shard
             .demand(at, ticket, Letter::Ask { ticket, asked })
             .await;
         match told {
             // It was replaced or purged while the letter was under way: the home knows more.
-            Some(Told::Object(object)) if !object.is_live() && asked_again < ASK_AGAIN_MAX => {
+            Some(Told::Object(object) | Told::Once(object))
+                if is_gone(visit, question, &object) && asked_again < ASK_AGAIN_MAX =>
+            {
                 source.settled();
                 asked_again += 1;
             }
@@ -276,25 +384,41 @@ async fn ask(visit: &Visit) -> Asking {
         }
     };
     match told {
-        Some(Told::Object(object)) if !object.is_live() => {
+        Some(Told::Object(object) | Told::Once(object)) if is_gone(visit, question, &object) => {
             // It was purged while the letter was under way.
             source.settled();
             Asking::Done(Found::Go(Reason::NotStored))
         }
         Some(Told::Object(object)) => {
             source.settled();
-            Asking::Done(Found::Object(keep_replica(shard, object), Outcome::Hit))
+            done(keep_replica(shard, object))
+        }
+        Some(Told::Once(object)) => {
+            source.settled();
+            object.touch();
+            done(Keep::Object(object))
         }
         Some(Told::Joined(outcome)) => Asking::Joined(source, outcome),
         Some(Told::Go(reason)) => {
             source.settled();
-            if reason == Reason::HitForMiss {
+            // Of ranges it may be true while the whole is shared.
+            if reason == Reason::HitForMiss && !matches!(question.want, Want::Range(_)) {
                 shard.mark(key, crate::rt::now());
             }
             Asking::Done(Found::Go(reason))
         }
-        Some(Told::News(_) | Told::Purged(_)) | None => Asking::Done(Found::Go(Reason::Busy)),
+        Some(_) | None => Asking::Done(Found::Go(Reason::Busy)),
     }
+}
+
+/// Purged or replaced while it was on its way here. Fragments are as good as their outline.
+fn is_gone(visit: &Visit, question: &Question, object: &Object) -> bool {
+    let is_part = matches!(question.want, Want::Fragment { .. });
+    let dead = || {
+        let bytes = visit.buffer.unread();
+        verdict(&visit.shard, object, &visit.intent, bytes) == Verdict::Dead
+    };
+    !object.is_live() || (!is_part && dead())
 }
 
 fn keep_replica(shard: &Shard, object: Arc<Object>) -> Keep {
@@ -303,36 +427,65 @@ fn keep_replica(shard: &Shard, object: Arc<Object>) -> Keep {
     Keep::Object(object)
 }
 
-/// A fresh object in this shard, conditions or not.
-fn fresh_here(visit: &Visit) -> Option<Keep> {
-    let request = visit.request();
-    let keep = stored_here(&visit.shard, &request, &visit.intent)?;
+/// An object in this shard that answers the question as it is, conditions or not.
+fn good_here(visit: &Visit, question: &Question) -> Option<Keep> {
+    let (shard, request) = (&visit.shard, visit.request());
+    let keep = stored_here(shard, &request, question.key)?;
     let object = handle(&keep)?;
-    let policy = &visit.shard.setting.route(visit.intent.route)?.policy;
-    match cache::serve(&request, &object.facts, policy, crate::rt::now()) {
-        Serve::Fresh => {
-            object.touch();
-            Some(keep)
+    let good = match &question.want {
+        // As good as the outline through which it was found.
+        Want::Fragment { need, .. } => object.extent().is_some_and(|extent| extent.covers(need)),
+        _ => {
+            let policy = &shard.setting.route(visit.intent.route)?.policy;
+            unpurged(shard, object, &visit.intent, visit.buffer.unread())
+                && cache::serve(&request, &object.facts, policy, crate::rt::now()) == Serve::Fresh
         }
-        Serve::Validate(_) => None,
+    };
+    if !good {
+        return None;
     }
+    object.touch();
+    Some(keep)
 }
 
 /// For only-if-cached: what may be served without asking the origin, from any shard. The request
 /// says only-if-cached itself, so its home starts no flight for it.
 pub async fn stored_anywhere(visit: &Visit) -> Option<(Keep, Outcome)> {
-    match ask(visit).await {
+    match ask(visit, &visit.question()).await {
         Asking::Done(Found::Object(keep, outcome)) => Some((keep, outcome)),
         _ => None,
     }
 }
 
+/// What was found, or in place of an error what is stored: for those whose request was sent by
+/// itself (RFC 5861, 4).
+pub async fn or_stale(visit: &Visit, found: Found) -> Found {
+    let reason = match &found {
+        Found::Failed(fault, reason) if fault.status >= 500 => *reason,
+        Found::Flight(_, head, _) if cache::is_error(head.status) => Reason::OriginError,
+        _ => return found,
+    };
+    let question = Question {
+        key: visit.intent.key,
+        want: Want::Stale,
+    };
+    match ask(visit, &question).await {
+        Asking::Done(Found::Object(keep, _)) => Found::Object(keep, Outcome::Stale(reason)),
+        _ => found,
+    }
+}
+
 /// Reads a source up to its opening, passing interim responses on to the client.
-pub async fn wait_for_opening(visit: &Visit, mut source: Source, outcome: Outcome) -> Found {
+pub async fn wait_for_opening(visit: &Visit, source: Source, outcome: Outcome) -> Found {
+    opening(visit, source, outcome, true).await
+}
+
+async fn opening(visit: &Visit, mut source: Source, outcome: Outcome, interims: bool) -> Found {
     loop {
         match source.news().await {
             News::Interim(head) => {
-                if visit.request().version == Version::Http11
+                if interims
+                    && visit.request().version == Version::Http11
                     && !super::deliver::interim(visit, &head).await
                 {
                     return Found::Gone;
@@ -346,6 +499,7 @@ pub async fn wait_for_opening(visit: &Visit, mut source: Source, outcome: Outcom
                 };
                 return Found::Object(Keep::Object(object), Outcome::Revalidated(reason));
             }
+            News::Opening(Opening::Stale(object, fault)) => return stale(visit, object, fault),
             News::Opening(Opening::Go(reason)) => return Found::Go(reason),
             News::Opening(Opening::Failed(fault)) => {
                 return Found::Failed(fault, reason_of(&fault))
@@ -358,12 +512,35 @@ pub async fn wait_for_opening(visit: &Visit, mut source: Source, outcome: Outcom
     }
 }
 
+/// The origin has failed: what is stored, where this request may have it stale (RFC 5861, 4).
+fn stale(visit: &Visit, object: Arc<Object>, fault: Option<Fault>) -> Found {
+    let (shard, request) = (&visit.shard, visit.request());
+    let selects = crate::store::replicas::selects(&object, shard.setting.seed, request.fields);
+    let route = shard.setting.route(visit.intent.route);
+    let now = crate::rt::now();
+    // It was not good enough to be served as it is, by its age or by a purge.
+    let facts = object.facts.soft_purged(now);
+    let allowed =
+        route.is_some_and(|route| cache::in_place_of_error(&request, &facts, &route.policy, now));
+    let reason = fault.map_or(Reason::OriginError, |fault| reason_of(&fault));
+    let purged = verdict(shard, &object, &visit.intent, visit.buffer.unread()) == Verdict::Dead;
+    match (selects && allowed && !purged && object.is_live(), fault) {
+        (true, _) => {
+            object.touch();
+            Found::Object(Keep::Object(object), Outcome::Stale(reason))
+        }
+        (false, Some(fault)) => Found::Failed(fault, reason),
+        (false, None) => Found::Go(Reason::OriginError),
+    }
+}
+
 fn selected(visit: &Visit, keep: &Keep) -> bool {
     let (seed, fields) = (visit.shard.setting.seed, visit.request().fields);
     handle(keep).is_some_and(|object| crate::store::replicas::selects(object, seed, fields))
 }
 
-fn suits(visit: &Visit, head: &FlightHead) -> bool {
+/// Is the response that arrives one that this request selects?
+pub fn suits(visit: &Visit, head: &FlightHead) -> bool {
     head.vary.is_empty()
         || vary::secondary_of_names(visit.shard.setting.seed, &head.vary, visit.request().fields)
             == head.variant

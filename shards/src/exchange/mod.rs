@@ -9,14 +9,20 @@
 //! The hit path, from a parsed head to a gather ready to be written, is one plain function
 //! without waiting or allocating ([`look::quick`]). Everything else is [`run`].
 
+pub mod aftermath;
+pub mod assemble;
 pub mod content;
 pub mod deliver;
 pub mod fetch;
 pub mod home;
+pub mod inspect;
 pub mod intent;
 pub mod look;
+pub mod part;
 pub mod promote;
+pub mod query;
 pub mod record;
+pub mod search;
 pub mod source;
 pub mod tunnel;
 pub mod upload;
@@ -24,18 +30,23 @@ pub mod upload;
 use crate::rt::{Buffer, Stream};
 use crate::shard::{Keep, Shard};
 use crate::siblings::Asked;
+use assemble::Changed;
 use deliver::Delivered;
 use fetch::Tunnel;
 use intent::Intent;
-use look::Found;
-use ringside_engine::cache::{only_if_cached, Lookup};
+use look::{Found, Question};
+use ringside_engine::cache::{self, only_if_cached, Lookup};
 use ringside_engine::fault::Fault;
-use ringside_engine::http::{Length, Method, Name, Request, RequestHead};
+use ringside_engine::http::{Length, Method, Name, Request, RequestHead, ResponseHead};
 use ringside_engine::outcome::{Outcome, Reason};
 use source::Source;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use upload::Upload;
+
+/// How often a request begins anew because the origin's version changed under it.
+const CHANGES_MAX: u32 = 3;
 
 /// One request on its way: where it came from and what is known about it.
 pub struct Visit {
@@ -51,6 +62,10 @@ pub struct Visit {
     pub head: Box<RequestHead>,
     /// What the head asks for.
     pub intent: Intent,
+    /// Content that belongs to the key, once it was read.
+    pub content: Option<Arc<[u8]>>,
+    /// Bytes behind the head that it took.
+    pub taken: usize,
     /// When the head was complete, in microseconds.
     pub began_us: u64,
 }
@@ -82,24 +97,34 @@ impl Visit {
         self.head.view(self.buffer.unread())
     }
 
+    /// The client takes an answer from the cache or none.
+    pub fn only_if_cached(&self) -> bool {
+        let route = self.shard.setting.route(self.intent.route);
+        route.is_some_and(|route| only_if_cached(&self.request(), &route.policy))
+    }
+
     /// A copy for whoever fetches.
-    pub fn asked(&self) -> Box<Asked> {
+    pub fn asked(&self, question: &Question) -> Box<Asked> {
         let bytes = self.buffer.unread();
         Box::new(Asked {
             bytes: bytes.get(..self.head.len()).unwrap_or(bytes).to_vec(),
             head: (*self.head).clone(),
-            key: self.intent.key,
+            key: question.key,
+            want: question.want.clone(),
+            url: self.intent.url,
+            content: self.content.clone(),
             route: self.intent.route,
             path_and_query: self.intent.path_and_query.clone(),
             rewritten: self.intent.rewritten.clone(),
             host: self.intent.host.clone(),
             client: self.client.ip(),
+            as_get: false,
         })
     }
 
     fn finish(mut self, after: After) -> Left {
-        let head_bytes = self.head.len();
-        self.buffer.consume(head_bytes);
+        let spent = self.head.len() + self.taken;
+        self.buffer.consume(spent);
         Left {
             buffer: self.buffer,
             head: self.head,
@@ -114,9 +139,16 @@ pub async fn run(visit: Visit) -> Left {
     if request.method == Method::Options && request.fields.get(Name::MaxForwards) == Some(b"0") {
         return Box::pin(options(visit)).await;
     }
+    let reads = matches!(request.method, Method::Get | Method::Head);
     match visit.intent.lookup {
+        Lookup::Pass(_) if reads && visit.only_if_cached() => {
+            Box::pin(from_cache_only(visit)).await
+        }
         Lookup::Pass(reason) => Box::pin(pass(visit, reason)).await,
-        Lookup::Cache if only_if_cached(&request) => Box::pin(from_cache_only(visit)).await,
+        Lookup::Cache if request.method == Method::Query && visit.content.is_none() => {
+            Box::pin(query::run(visit)).await
+        }
+        Lookup::Cache if visit.only_if_cached() => Box::pin(from_cache_only(visit)).await,
         Lookup::Cache => {
             let elsewhere = visit.shard.home(visit.intent.key) != visit.shard.id;
             if !elsewhere {
@@ -142,33 +174,72 @@ async fn options(visit: Visit) -> Left {
 /// A request that only the cache may answer.
 async fn from_cache_only(visit: Visit) -> Left {
     let delivered = match look::stored_anywhere(&visit).await {
-        Some((keep, outcome)) => deliver::object(&visit, keep, outcome).await,
-        None => {
-            let what = "not in the cache, and the request forbids to ask further";
-            deliver::fault(&visit, &Fault::client(504, what), Reason::OnlyIfCached).await
-        }
+        Some((keep, outcome)) => match deliver::object(&visit, keep, outcome).await {
+            Ok(delivered) => delivered,
+            Err(_) => not_cached(&visit).await,
+        },
+        None => not_cached(&visit).await,
     };
     settle(visit, delivered, None).await
 }
 
+async fn not_cached(visit: &Visit) -> Delivered {
+    let what = "not in the cache, and the request forbids to ask further";
+    deliver::fault(visit, &Fault::client(504, what), Reason::OnlyIfCached).await
+}
+
 /// A request that the cache may answer; `asked` is what a first question found.
-async fn cached(visit: Visit, asked: Option<look::Asking>) -> Left {
-    let delivered = match look::find(&visit, asked).await {
-        Found::Object(keep, outcome) => deliver::object(&visit, keep, outcome).await,
-        Found::Flight(source, head, outcome) => {
-            deliver::flight(&visit, source, head, outcome).await
+async fn cached(visit: Visit, mut asked: Option<look::Asking>) -> Left {
+    for _ in 0..CHANGES_MAX {
+        let delivered = match look::find(&visit, asked.take()).await {
+            Found::Object(keep, _) if !guarded(&visit, &keep) => {
+                return Box::pin(pass(visit, Reason::Precondition)).await;
+            }
+            Found::Object(keep, outcome) => deliver::object(&visit, keep, outcome).await,
+            Found::Flight(source, head, outcome) => {
+                deliver::flight(&visit, source, head, outcome).await
+            }
+            // It was perhaps another variant's fetch, which knew nothing of what is stored for us.
+            found @ Found::Failed(..) => match look::or_stale(&visit, found).await {
+                Found::Object(keep, outcome) => deliver::object(&visit, keep, outcome).await,
+                Found::Failed(fault, reason) => Ok(deliver::fault(&visit, &fault, reason).await),
+                _ => Ok(Delivered::gone()),
+            },
+            Found::Gone => Ok(Delivered::gone()),
+            Found::Go(reason) => return Box::pin(pass(visit, reason)).await,
+        };
+        let delivered = match delivered {
+            Err(Changed::Whole(source, head, outcome)) if look::suits(&visit, &head) => {
+                deliver::flight(&visit, source, head, outcome).await
+            }
+            delivered => delivered,
+        };
+        // Else the version whose parts were asked for is gone: what is there now?
+        if let Ok(delivered) = delivered {
+            return settle(visit, delivered, None).await;
         }
-        Found::Failed(fault, reason) => deliver::fault(&visit, &fault, reason).await,
-        Found::Gone => Delivered::gone(),
-        Found::Go(reason) => return Box::pin(pass(visit, reason)).await,
-    };
-    settle(visit, delivered, None).await
+    }
+    Box::pin(pass(visit, Reason::PartMissing)).await
+}
+
+/// The stored object satisfies what the request demands of the present state, if it demands
+/// anything. If not, only the origin knows whether that has changed (RFC 9110, 13.1.1).
+fn guarded(visit: &Visit, keep: &Keep) -> bool {
+    let request = visit.request();
+    if !cache::guards(&request) {
+        return true;
+    }
+    let mut head = ResponseHead::default();
+    let response = look::handle(keep).and_then(|object| object.response(&mut head));
+    response.is_some_and(|response| cache::guards_hold(&request, &response))
 }
 
 /// A request that goes to the origin by itself and whose answer is for this client only.
 async fn pass(mut visit: Visit, reason: Reason) -> Left {
     let upload = match visit.intent.length {
         Length::None | Length::UntilClose => None,
+        // It was read already.
+        _ if visit.content.is_some() => None,
         length => match take_upload(&mut visit, length) {
             Ok(upload) => Some(upload),
             Err(fault) => {
@@ -179,21 +250,36 @@ async fn pass(mut visit: Visit, reason: Reason) -> Left {
     };
     let tunnel = Rc::new(Tunnel::default());
     let source = fetch::alone(&visit, reason, upload.clone(), tunnel.clone());
-    let found = look::wait_for_opening(&visit, source, Outcome::Pass(reason)).await;
+    let mut found = look::wait_for_opening(&visit, source, Outcome::Pass(reason)).await;
+    // What is stored can't stand in where it must be a certain version (RFC 9110, 13.1.1).
+    let may_be_stale = upload.is_none() && !cache::guards(&visit.request());
+    if may_be_stale && matches!(visit.intent.lookup, Lookup::Cache) {
+        found = look::or_stale(&visit, found).await;
+    }
     let delivered = match found {
+        Found::Object(keep, outcome @ Outcome::Stale(_)) => {
+            match deliver::object(&visit, keep, outcome).await {
+                Ok(delivered) => delivered,
+                // Not all of it is there, and nothing was sent yet.
+                Err(_) => {
+                    let fault = Fault::origin(502, "the origin failed, and a part is missing");
+                    deliver::fault(&visit, &fault, Reason::OriginBroken).await
+                }
+            }
+        }
         Found::Flight(source, head, outcome) if head.switches => {
             return switch(visit, source, &head, outcome, &tunnel).await;
         }
         Found::Flight(source, head, outcome) => {
-            deliver::flight(&visit, source, head, outcome).await
+            let delivered = deliver::flight(&visit, source, head, outcome).await;
+            delivered.unwrap_or_else(|_| Delivered::gone())
         }
-        Found::Object(keep, outcome) => deliver::object(&visit, keep, outcome).await,
         Found::Failed(fault, reason) => deliver::fault(&visit, &fault, reason).await,
-        Found::Go(reason) => {
+        Found::Go(reason) | Found::Object(_, Outcome::Pass(reason)) => {
             let fault = Fault::machine(503, "the response was for somebody else");
             deliver::fault(&visit, &fault, reason).await
         }
-        Found::Gone => Delivered::gone(),
+        Found::Gone | Found::Object(..) => Delivered::gone(),
     };
     if let Some((_, arrived)) = tunnel.take() {
         visit.shard.give_buffer(arrived);
@@ -270,7 +356,7 @@ async fn settle(mut visit: Visit, delivered: Delivered, upload: Option<Rc<Upload
                 after,
             };
         }
-    } else if !matches!(visit.intent.length, Length::None) {
+    } else if !matches!(visit.intent.length, Length::None) && visit.content.is_none() {
         // Refused before its content was read.
         keep = false;
     }

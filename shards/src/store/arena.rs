@@ -258,6 +258,16 @@ impl Piece {
         self.chunk.capacity - self.len as usize
     }
 
+    /// Its first `bytes`.
+    #[must_use]
+    pub fn first(&self, bytes: usize) -> Piece {
+        Piece {
+            chunk: self.chunk.clone(),
+            from: self.from,
+            len: self.len.min(u32::try_from(bytes).unwrap_or(u32::MAX)),
+        }
+    }
+
     /// The part of it from `at` on.
     #[must_use]
     pub fn skip(&self, at: usize) -> Piece {

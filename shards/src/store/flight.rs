@@ -15,16 +15,18 @@
 //! No origin and no letters here: the fetching task pushes in, the home room carries to guests.
 
 use super::arena::Piece;
-use super::object::Object;
-use ringside_engine::cache::vary;
-use ringside_engine::cache::Facts;
+use super::object::{Notes, Object};
+use ringside_engine::cache::{vary, Extent, Facts};
 use ringside_engine::fault::Fault;
+use ringside_engine::http::range::Wanted;
 use ringside_engine::http::Fields;
 use ringside_engine::key::{Key, Seed};
+use ringside_engine::limits::FRAGMENT_BYTES;
 use ringside_engine::outcome::{NotStored, Reason};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -33,8 +35,18 @@ use std::task::{Context, Poll, Waker};
 pub struct FlightHead {
     /// Status line and end-to-end fields; no framing, no Age, no last empty line.
     pub head: Vec<u8>,
-    /// Status code.
+    /// The same for the client whose request was sent, where others may not have all its fields.
+    pub own_head: Option<Vec<u8>>,
+    /// The same as it is stored, where it answers other requests than the one that was sent.
+    pub kept_head: Option<Vec<u8>>,
+    /// The head of a 206 as the origin sent it, for the client whose range was sent as it was.
+    pub verbatim: Option<Vec<u8>>,
+    /// Status code that clients get.
     pub status: u16,
+    /// Status code that the origin sent.
+    pub forwarded: u16,
+    /// It is being stored.
+    pub stored: bool,
     /// Length of the content, when the origin said it.
     pub length: Option<u64>,
     /// The response carries content for this request.
@@ -47,10 +59,66 @@ pub struct FlightHead {
     pub vary: Vec<u8>,
     /// Hash of the selecting request fields.
     pub variant: u64,
+    /// The groups it is in, 8 bytes each.
+    pub groups: Vec<u8>,
+    /// The content is a part of something larger.
+    pub part: Option<Part>,
     /// The origin connection's 101: what follows is a tunnel.
     pub switches: bool,
     /// When the head arrived, in microseconds of this process's clock.
     pub at_us: u64,
+}
+
+impl FlightHead {
+    /// What selects it, and what it belongs to.
+    pub fn notes(&self) -> Notes<'_> {
+        Notes {
+            variant: self.variant,
+            vary: &self.vary,
+            groups: &self.groups,
+        }
+    }
+}
+
+/// Of what the content that arrives is a part.
+pub struct Part {
+    /// The whole, as far as it is known.
+    pub outline: Arc<Object>,
+    /// Where the part lies in it.
+    pub extent: Extent,
+}
+
+/// How much of a response is asked for.
+#[derive(Clone)]
+pub enum Want {
+    /// All of it.
+    Whole,
+    /// What may be served in place of the origin's error, without asking it.
+    Stale,
+    /// One range of it, of which only the fragment that it begins in needs to be fetched.
+    Range(Wanted),
+    /// A fragment of a stored outline; the key is the fragment's own.
+    Fragment {
+        /// The outline.
+        outline: Arc<Object>,
+        /// Where the fragment begins and ends within the whole.
+        window: Range<u64>,
+        /// What of it the asker needs.
+        need: Range<u64>,
+    },
+}
+
+/// How much of a response a flight brings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All of it.
+    Whole,
+    /// All of it, although less was asked for: the origin knows no ranges here.
+    Widened,
+    /// What lies in this window of it.
+    Window(Range<u64>),
+    /// Its last bytes.
+    Suffix(u64),
 }
 
 /// What a reader learns first.
@@ -58,8 +126,11 @@ pub struct FlightHead {
 pub enum Opening {
     /// A response whose content arrives as pieces.
     Head(Arc<FlightHead>),
-    /// A stored object, validated or replaced meanwhile.
+    /// A stored object, validated or completed meanwhile.
     Object(Arc<Object>),
+    /// The origin failed, and this is what is stored. For those who may not have it stale: the
+    /// fault, or else they may ask for themselves.
+    Stale(Arc<Object>, Option<Fault>),
     /// It can't be shared: fetch by yourself.
     Go(Reason),
     /// The fetch failed before a head arrived.
@@ -126,6 +197,7 @@ struct State {
 pub struct Flight {
     /// The cache key; without meaning for a flight that was private from the start.
     pub key: Key,
+    scope: RefCell<Scope>,
     joinable: Cell<bool>,
     may_store: Cell<bool>,
     why_not: Cell<NotStored>,
@@ -146,9 +218,10 @@ pub const PIECES_AT_ONCE: usize = crate::rt::GATHER_PARTS - 4;
 
 impl Flight {
     /// A new flight. One that others may join keeps its pieces until it knows better.
-    pub fn new(key: Key, joinable: bool) -> Rc<Flight> {
+    pub fn new(key: Key, joinable: bool, scope: Scope) -> Rc<Flight> {
         Rc::new(Flight {
             key,
+            scope: RefCell::new(scope),
             joinable: Cell::new(joinable),
             may_store: Cell::new(joinable),
             why_not: Cell::new(NotStored::Purged),
@@ -190,16 +263,51 @@ impl Flight {
         self.why_not.get()
     }
 
+    /// How much of the response it brings.
+    pub fn scope(&self) -> Scope {
+        self.scope.borrow().clone()
+    }
+
+    /// The origin sends all of it, whatever it was asked for.
+    pub fn widen(&self) {
+        self.scope.replace(Scope::Widened);
+    }
+
     /// Would this request get the response that is arriving? Unknown yet counts as yes; the
     /// reader looks again when the head is there.
-    pub fn suits(&self, seed: Seed, request: Fields<'_>) -> bool {
-        match &self.state.borrow().opening {
-            None => true,
-            Some(Opening::Head(head)) => {
-                head.vary.is_empty()
-                    || vary::secondary_of_names(seed, &head.vary, request) == head.variant
+    pub fn suits(&self, seed: Seed, request: Fields<'_>, want: &Want) -> bool {
+        let state = self.state.borrow();
+        let head = match &state.opening {
+            None => None,
+            Some(Opening::Head(head)) => Some(head),
+            Some(_) => return false,
+        };
+        let selected = head.is_none_or(|head| {
+            head.vary.is_empty()
+                || vary::secondary_of_names(seed, &head.vary, request) == head.variant
+        });
+        selected && self.brings(want, head)
+    }
+
+    /// Is what is wanted in what it brings, and not much later than by a fetch of its own?
+    fn brings(&self, want: &Want, head: Option<&Arc<FlightHead>>) -> bool {
+        let small = |length: Option<u64>| length.is_some_and(|bytes| bytes <= FRAGMENT_BYTES);
+        match (&*self.scope.borrow(), want) {
+            // To ask for less would bring no less.
+            (Scope::Widened, Want::Whole | Want::Range(_)) => true,
+            (Scope::Whole, Want::Whole) => true,
+            (Scope::Whole, Want::Range(wanted)) => match (head, wanted) {
+                (None, _) => true,
+                (Some(head), Wanted::From(first, _)) => {
+                    *first < FRAGMENT_BYTES || small(head.length)
+                }
+                (Some(head), _) => small(head.length),
+            },
+            (Scope::Window(window), Want::Range(Wanted::From(first, _))) => window.contains(first),
+            (Scope::Window(window), Want::Fragment { need, .. }) => {
+                window.start <= need.start && need.end <= window.end
             }
-            Some(Opening::Object(_) | Opening::Go(_) | Opening::Failed(_)) => false,
+            _ => false,
         }
     }
 
@@ -270,12 +378,27 @@ impl Flight {
         self.state.borrow().opening.is_some()
     }
 
+    /// Nobody joins any more: what it brings was asked for before a purge. It may be stored, and is
+    /// then held against that.
+    pub fn refuse_joins(&self) {
+        self.joinable.set(false);
+    }
+
     /// Stops keeping what was read: it is not going to be stored.
     pub fn give_up_storing(&self, why: NotStored) {
         if self.may_store.get() {
             self.why_not.set(why);
         }
         self.close_to_others();
+        let mut state = self.state.borrow_mut();
+        state.keep_all = false;
+        state.drop_taken();
+    }
+
+    /// Nobody joins any more and what all have taken goes, but it is still being stored: in
+    /// parts, each as it is complete.
+    pub fn stop_keeping(&self) {
+        self.joinable.set(false);
         let mut state = self.state.borrow_mut();
         state.keep_all = false;
         state.drop_taken();
@@ -306,6 +429,14 @@ impl Flight {
             return Vec::new();
         }
         state.pieces.iter().cloned().collect()
+    }
+
+    /// The outline that it brings a part of.
+    pub fn outline(&self) -> Option<Arc<Object>> {
+        match &self.state.borrow().opening {
+            Some(Opening::Head(head)) => Some(head.part.as_ref()?.outline.clone()),
+            _ => None,
+        }
     }
 
     /// Bytes that some reader has not taken yet.

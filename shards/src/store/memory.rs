@@ -1,11 +1,10 @@
 //! A shard's share of the memory cache: the objects whose home it is, under its budget.
 
 use super::arena::{Budget, Filling};
-use super::object::{Object, Parts, Resident};
-use super::replicas::selects;
+use super::object::{Object, Parts, Resident, Version};
+use super::replicas::{selects, takes_place_of};
 use ringside_engine::http::Fields;
 use ringside_engine::key::{Key, Seed};
-use ringside_engine::limits;
 use ringside_engine::store::Index;
 use std::sync::Arc;
 
@@ -22,6 +21,8 @@ pub struct Memory {
     evicted: u64,
 }
 
+/// Left for buffers of connections by what is stored or parked, at most.
+const RESERVE_BYTES: usize = 1024 * 1024;
 /// What one eviction round frees beyond the need, so that not every byte starts a round.
 const EVICT_AHEAD_BYTES: usize = 64 * 1024;
 
@@ -49,40 +50,92 @@ impl Memory {
         self.index.variants(key).next().is_some()
     }
 
-    /// Makes an object, evicting for its memory, and puts it in the place of what it replaces.
-    /// `None`: there is no room even so.
-    pub fn store(&mut self, parts: &Parts<'_>) -> Option<Arc<Object>> {
-        let bytes = parts.head.len() + 1024 + super::object::SMALL_BODY_BYTES;
-        let object = self.with_room(bytes, |budget| Object::new(parts, budget))?;
-        self.put(object.clone());
-        Some(object)
+    /// All variants of `key`, the newest first.
+    pub fn variants(&self, key: Key) -> impl Iterator<Item = &Arc<Object>> {
+        self.index.variants(key).map(|(_, held)| &held.0)
     }
 
-    /// Puts `object` in, in the place of the variant it replaces (RFC 9111, 3 and 4.1).
-    pub fn put(&mut self, object: Arc<Object>) {
+    /// No other variant of its key has another Vary, so that whoever holds this one and is
+    /// selected by it needs not ask for a newer one.
+    pub fn is_only_kind(&self, object: &Object) -> bool {
+        let names = object.notes().vary;
+        let mut variants = self.index.variants(object.key());
+        variants.all(|(_, held)| held.0.notes().vary == names)
+    }
+
+    /// Makes an object, evicting for its memory. `None`: there is no room even so.
+    pub fn make(&mut self, parts: &Parts<'_>) -> Option<Arc<Object>> {
+        let bytes = parts.head.len() + 1024 + super::object::SMALL_BODY_BYTES;
+        let reserve = self.reserve();
+        self.with_room(bytes, reserve, |budget| Object::new(parts, budget))
+    }
+
+    /// The same for a body of `bytes` that lies in fragments.
+    pub fn make_outline(
+        &mut self,
+        parts: &Parts<'_>,
+        bytes: u64,
+        version: Version,
+    ) -> Option<Arc<Object>> {
+        let room = parts.head.len() + 1024;
+        let reserve = self.reserve();
+        self.with_room(room, reserve, |budget| {
+            Object::outline(parts, bytes, version, budget)
+        })
+    }
+
+    /// Puts `object` in, in the place of the variant it replaces (RFC 9111, 3 and 4.1). Of more
+    /// variants than `variants_max`, one that was not used lately goes, the oldest first.
+    pub fn put(&mut self, object: Arc<Object>, variants_max: usize) {
         let key = object.key();
-        let no_vary = object.vary_names().is_empty();
         let replaced: Vec<_> = self
             .index
             .variants(key)
-            .filter(|(_, held)| {
-                // Without Vary on either side only one can be selected: the newer.
-                no_vary || held.0.vary_names().is_empty() || held.0.variant() == object.variant()
-            })
+            .filter(|(_, held)| takes_place_of(&object, &held.0))
             .map(|(slot, _)| slot)
             .collect();
         for slot in replaced {
             let old = self.index.remove(slot);
             self.bury(old);
         }
-        while self.index.variants(key).count() >= limits::VARIANTS_MAX {
-            let Some((oldest, _)) = self.index.variants(key).last() else {
+        let mut count = self.index.variants(key).count();
+        while count >= variants_max.max(1) {
+            let unused = self
+                .index
+                .variants(key)
+                .filter(|(_, held)| !held.0.is_touched());
+            let Some((slot, _)) = unused.last().or_else(|| self.index.variants(key).last()) else {
                 break;
             };
-            let old = self.index.remove(oldest);
+            let old = self.index.remove(slot);
             self.bury(old);
+            count -= 1;
         }
+        self.renew_older(&object);
         self.index.insert(Resident(object));
+    }
+
+    /// Where two that are stored select a request, the newer is served (RFC 9111, 4.1). A sibling
+    /// that holds only the older one can't know that: so what `new` may come before is put in
+    /// anew, which ends the handles to it.
+    fn renew_older(&mut self, new: &Object) {
+        let names = new.notes().vary;
+        let mut older: Vec<_> = self
+            .index
+            .variants(new.key())
+            .filter(|(_, held)| held.0.notes().vary != names && held.0.is_held())
+            .map(|(slot, held)| (slot, held.0.clone()))
+            .collect();
+        // The index gives the newest first, and what is inserted last comes first.
+        older.reverse();
+        for (slot, object) in older {
+            let copy = object.freshened(object.head(), object.notes(), object.facts);
+            let old = self.index.remove(slot);
+            self.bury(old);
+            if let Some(copy) = copy {
+                self.index.insert(Resident(copy));
+            }
+        }
     }
 
     /// Removes every variant of `key`; returns how many.
@@ -122,27 +175,37 @@ impl Memory {
 
     /// Memory for content that arrives, evicting if needed.
     pub fn filling(&mut self, capacity: usize) -> Option<Filling> {
-        self.with_room(capacity + 256, |budget| Filling::new(budget, capacity))
+        let reserve = self.reserve();
+        self.with_room(capacity + 256, reserve, |budget| {
+            Filling::new(budget, capacity)
+        })
     }
 
     /// Charges `bytes` that live elsewhere (connection buffers), evicting if needed.
     pub fn charge(&mut self, bytes: usize) -> bool {
-        self.with_room(bytes, |budget| budget.charge(bytes).then_some(()))
+        self.with_room(bytes, 0, |budget| budget.charge(bytes).then_some(()))
             .is_some()
     }
 
     /// Tries `make`; when the budget refuses, evicts about `bytes` and tries once more. Evicted
     /// memory that a reader or a replica still holds is not free yet, so this may fail with an
-    /// index that is not empty: better to refuse than to empty the cache.
+    /// index that is not empty: better to refuse than to empty the cache. What is stored or parked
+    /// leaves a `reserve`, so that a connection with a request finds a buffer to read it.
     fn with_room<T>(
         &mut self,
         bytes: usize,
+        reserve: usize,
         mut make: impl FnMut(&'static Budget) -> Option<T>,
     ) -> Option<T> {
+        let limit = self.budget.limit().saturating_sub(reserve);
+        let mut make = |budget: &'static Budget| match budget.used() + bytes <= limit {
+            true => make(budget),
+            false => None,
+        };
         if let Some(made) = make(self.budget) {
             return Some(made);
         }
-        let over = (self.budget.used() + bytes).saturating_sub(self.budget.limit());
+        let over = (self.budget.used() + bytes).saturating_sub(limit);
         let goal = over + EVICT_AHEAD_BYTES.min(self.budget.limit() / 64);
         let mut freed = 0;
         while freed < goal {
@@ -154,6 +217,10 @@ impl Memory {
             self.bury(Some(victim));
         }
         make(self.budget)
+    }
+
+    fn reserve(&self) -> usize {
+        RESERVE_BYTES.min(self.budget.limit() / 16)
     }
 
     fn bury(&mut self, held: Option<Resident>) {

@@ -12,9 +12,9 @@
 
 use super::arena::{Budget, Filling, Packed, Piece};
 use crate::rt::MemFile;
-use ringside_engine::cache::Facts;
+use ringside_engine::cache::{Extent, Facts};
 use ringside_engine::http::{HeadLimits, Response, ResponseHead};
-use ringside_engine::key::Key;
+use ringside_engine::key::{Key, KeyWriter, Seed};
 use ringside_engine::store::Entry;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU8, Ordering};
 use std::sync::Arc;
@@ -35,13 +35,14 @@ pub struct Object {
     key: [u64; 2],
     /// What decisions need: age, lifetime, status.
     pub facts: Facts,
-    /// Head, then (with Vary) the variant and the names in Vary, then the body if it is small.
+    /// Head, then its notes (see [`Notes`]), then the body if it is small.
     data: Packed,
     large: Option<Box<Large>>,
     budget: &'static Budget,
     holders: AtomicU32,
     head_bytes: u32,
-    vary_bytes: u16,
+    notes_bytes: u16,
+    grouped: bool,
     live: AtomicBool,
     touched: AtomicBool,
     /// Uses of a large body, counted until it is popular.
@@ -51,9 +52,27 @@ pub struct Object {
 /// A body that is not small.
 struct Large {
     bytes: u64,
-    /// Empty when the body is in the file.
+    /// Empty when the body is in the file, or in fragments.
     pieces: Box<[Piece]>,
     file: Option<Arc<BodyFile>>,
+    /// The body lies in fragments, which are objects of their own with keys made from this.
+    version: Option<Version>,
+}
+
+/// Tells one stored version of a response from all others, before and after: the fragments of
+/// another are never found by it, even when their validators are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version(pub u64);
+
+impl Version {
+    /// The key of the fragment that begins at byte `at`.
+    pub fn fragment(self, seed: Seed, whole: Key, at: u64) -> Key {
+        let mut key = KeyWriter::new(seed);
+        key.bytes(&whole.0.to_le_bytes());
+        key.bytes(&self.0.to_le_bytes());
+        key.bytes(&at.to_le_bytes());
+        key.finish()
+    }
 }
 
 /// A popular body as a file in memory, charged to the budget.
@@ -83,24 +102,42 @@ impl Drop for BodyFile {
     }
 }
 
+/// What stands between the head and a small body, each part only where it is needed:
+///
+/// | part | bytes |
+/// |---|---|
+/// | how many groups it is in | 2 |
+/// | the groups, hashed | 8 each |
+/// | the variant, a hash | 8 |
+/// | the names in Vary | the rest |
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Notes<'a> {
+    /// Hash of the selecting request fields; without meaning where there are no names.
+    pub variant: u64,
+    /// The names in Vary in normal form; empty without Vary.
+    pub vary: &'a [u8],
+    /// The groups it is in, 8 bytes each.
+    pub groups: &'a [u8],
+}
+
 /// Bytes of the variant before the names in Vary.
 const VARIANT_BYTES: usize = size_of::<u64>();
+/// Bytes of the number of groups.
+const COUNT_BYTES: usize = size_of::<u16>();
 
 // One of these for every object: its size is most of the bookkeeping.
-const _: () = assert!(size_of::<Object>() <= 88);
+const _: () = assert!(size_of::<Object>() <= 96);
 
 /// What an object is made of.
 pub struct Parts<'a> {
     /// The cache key, without the variant.
     pub key: Key,
-    /// Hash of the selecting request fields; 0 without Vary.
-    pub variant: u64,
     /// Facts for decisions.
     pub facts: Facts,
     /// Status line and end-to-end fields, without framing and without the last empty line.
     pub head: &'a [u8],
-    /// The names in Vary in normal form; empty without Vary.
-    pub vary: &'a [u8],
+    /// What selects it, and what it belongs to.
+    pub notes: Notes<'a>,
     /// The body; adjacent pieces joined.
     pub body: &'a [Piece],
 }
@@ -115,6 +152,7 @@ impl Object {
                 bytes: bytes as u64,
                 pieces,
                 file: None,
+                version: None,
             });
             return Self::assemble(parts, &[], Some(large), budget);
         }
@@ -122,20 +160,29 @@ impl Object {
         Self::assemble(parts, &body, None, budget)
     }
 
-    /// The same body under a head that a 304 has freshened (RFC 9111, 3.2).
-    pub fn freshened(
-        &self,
-        head: &[u8],
-        vary: &[u8],
-        variant: u64,
-        facts: Facts,
+    /// An object without a body of its own: `bytes` of it lie in the fragments of `version`.
+    pub fn outline(
+        parts: &Parts<'_>,
+        bytes: u64,
+        version: Version,
+        budget: &'static Budget,
     ) -> Option<Arc<Object>> {
+        let large = Box::new(Large {
+            bytes,
+            pieces: Box::default(),
+            file: None,
+            version: Some(version),
+        });
+        Self::assemble(parts, &[], Some(large), budget)
+    }
+
+    /// The same body under a head that a 304 has freshened (RFC 9111, 3.2).
+    pub fn freshened(&self, head: &[u8], notes: Notes<'_>, facts: Facts) -> Option<Arc<Object>> {
         let parts = Parts {
             key: self.key(),
-            variant,
             facts,
             head,
-            vary,
+            notes,
             body: &[],
         };
         let large = self.large.as_ref().map(|large| {
@@ -144,6 +191,7 @@ impl Object {
                 bytes: large.bytes,
                 pieces,
                 file,
+                version: large.version,
             })
         });
         Self::assemble(&parts, &[self.small_body()], large, self.budget)
@@ -151,14 +199,11 @@ impl Object {
 
     /// The same object with its body in a file.
     pub fn in_file(&self, file: Arc<BodyFile>) -> Option<Arc<Object>> {
-        let (head, vary) = (self.head(), self.vary_names());
-        let (key, variant, facts) = (self.key(), self.variant(), self.facts);
         let parts = Parts {
-            key,
-            variant,
-            facts,
-            head,
-            vary,
+            key: self.key(),
+            facts: self.facts,
+            head: self.head(),
+            notes: self.notes(),
             body: &[],
         };
         let bytes = self.body_bytes();
@@ -166,6 +211,7 @@ impl Object {
             bytes,
             pieces: Box::default(),
             file: Some(file),
+            version: None,
         });
         let object = Self::assemble(&parts, &[], Some(large), self.budget)?;
         // It comes new into the index, but it has proved itself.
@@ -178,13 +224,18 @@ impl Object {
         self.large.as_ref()?.file.as_ref()
     }
 
+    /// Uses of a large body, as far as they are counted.
+    pub fn uses(&self) -> u8 {
+        self.uses.load(Ordering::Relaxed)
+    }
+
     /// Counts a use of a large body; `true` once, when it has become popular and would be sent
     /// cheaper from a file.
     pub fn became_popular(&self) -> bool {
         let counts = self
             .large
             .as_ref()
-            .is_some_and(|large| large.file.is_none());
+            .is_some_and(|large| large.file.is_none() && large.version.is_none());
         counts
             && self.uses.load(Ordering::Relaxed) < POPULAR_USES
             && self.uses.fetch_add(1, Ordering::Relaxed) == POPULAR_USES - 1
@@ -196,19 +247,25 @@ impl Object {
         large: Option<Box<Large>>,
         budget: &'static Budget,
     ) -> Option<Arc<Object>> {
-        let variant = parts.variant.to_ne_bytes();
-        let (vary, variant): (&[u8], &[u8]) = match parts.vary {
-            [] => (&[], &[]),
-            names => (names, &variant),
-        };
+        let Notes {
+            variant,
+            vary,
+            groups,
+        } = parts.notes;
+        let variant = variant.to_ne_bytes();
+        let variant: &[u8] = if vary.is_empty() { &[] } else { &variant };
+        let count = u16::try_from(groups.len() / size_of::<u64>()).ok()?;
+        let count = count.to_ne_bytes();
+        let count: &[u8] = if groups.is_empty() { &[] } else { &count };
+        let notes_bytes = count.len() + groups.len() + variant.len() + vary.len();
         let inline: usize = small.iter().map(|part| part.len()).sum();
-        let data_bytes = parts.head.len() + variant.len() + vary.len() + inline;
+        let data_bytes = parts.head.len() + notes_bytes + inline;
         let head_bytes = u32::try_from(parts.head.len()).ok()?;
-        let vary_bytes = u16::try_from(variant.len() + vary.len()).ok()?;
+        let notes_bytes = u16::try_from(notes_bytes).ok()?;
         if !budget.charge(data_bytes + OBJECT_OVERHEAD) {
             return None;
         }
-        let all: Vec<&[u8]> = [parts.head, variant, vary]
+        let all: Vec<&[u8]> = [parts.head, count, groups, variant, vary]
             .into_iter()
             .chain(small.iter().copied())
             .collect();
@@ -224,7 +281,8 @@ impl Object {
             budget,
             holders: AtomicU32::new(0),
             head_bytes,
-            vary_bytes,
+            notes_bytes,
+            grouped: !groups.is_empty(),
             live: AtomicBool::new(true),
             touched: AtomicBool::new(false),
             uses: AtomicU8::new(0),
@@ -243,28 +301,40 @@ impl Object {
             .unwrap_or_default()
     }
 
-    /// The variant and the names in Vary; empty without Vary.
-    fn vary(&self) -> &[u8] {
+    /// The groups, and the rest of the notes.
+    fn split_notes(&self) -> (&[u8], &[u8]) {
         let from = self.head_bytes as usize;
-        self.data
-            .get(from..from + self.vary_bytes as usize)
-            .unwrap_or_default()
+        let notes = self.data.get(from..from + self.notes_bytes as usize);
+        let notes = notes.unwrap_or_default();
+        if !self.grouped {
+            return (&[], notes);
+        }
+        let Some((count, rest)) = notes.split_first_chunk::<COUNT_BYTES>() else {
+            return (&[], &[]);
+        };
+        let bytes = usize::from(u16::from_ne_bytes(*count)) * size_of::<u64>();
+        rest.split_at_checked(bytes).unwrap_or_default()
     }
 
-    /// The names in Vary, in normal form; empty without Vary.
-    pub fn vary_names(&self) -> &[u8] {
-        self.vary().get(VARIANT_BYTES..).unwrap_or_default()
+    /// What selects it, and what it belongs to.
+    pub fn notes(&self) -> Notes<'_> {
+        let (groups, vary) = self.split_notes();
+        match vary.split_first_chunk::<VARIANT_BYTES>() {
+            Some((variant, vary)) => Notes {
+                variant: u64::from_ne_bytes(*variant),
+                vary,
+                groups,
+            },
+            None => Notes {
+                groups,
+                ..Notes::default()
+            },
+        }
     }
 
-    /// What the request fields named in Vary were, as a hash; 0 without Vary.
-    pub fn variant(&self) -> u64 {
-        let bytes = self.vary().first_chunk::<VARIANT_BYTES>();
-        bytes.map_or(0, |bytes| u64::from_ne_bytes(*bytes))
-    }
-
-    /// Where the small body lies in [`Object::data`]; empty when it lies in pieces.
+    /// Where the small body lies in [`Object::data`]; empty when it lies elsewhere.
     pub fn small_body_range(&self) -> std::ops::Range<usize> {
-        self.head_bytes as usize + self.vary_bytes as usize..self.data.len()
+        self.head_bytes as usize + self.notes_bytes as usize..self.data.len()
     }
 
     /// The body if it is small, else nothing.
@@ -275,6 +345,17 @@ impl Object {
     /// The body's pieces if it is not small.
     pub fn pieces(&self) -> &[Piece] {
         self.large.as_ref().map_or(&[], |large| &large.pieces)
+    }
+
+    /// The version whose fragments hold the body, if they do.
+    pub fn version(&self) -> Option<Version> {
+        self.large.as_ref()?.version
+    }
+
+    /// Where the body lies within something larger, if it is a part (RFC 9110, 14.4).
+    pub fn extent(&self) -> Option<Extent> {
+        let mut head = ResponseHead::default();
+        Extent::of(&self.response(&mut head)?, Some(self.body_bytes()))
     }
 
     /// Length of the body.
@@ -307,6 +388,16 @@ impl Object {
         if !self.touched.load(Ordering::Relaxed) {
             self.touched.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// It was used since eviction last looked.
+    pub fn is_touched(&self) -> bool {
+        self.touched.load(Ordering::Relaxed)
+    }
+
+    /// Some shard was handed it.
+    pub fn is_held(&self) -> bool {
+        self.holders.load(Ordering::Relaxed) != 0
     }
 
     /// Notes that `shard` was handed it. Only its home shard calls this.
@@ -374,10 +465,12 @@ impl Entry for Resident {
     }
 
     fn cost(&self) -> usize {
+        // What lies in fragments is theirs.
         let large = self
             .0
             .large
             .as_ref()
+            .filter(|large| large.version.is_none())
             .map_or(0, |large| large.bytes as usize);
         self.0.data.len() + large + OBJECT_OVERHEAD
     }

@@ -67,6 +67,7 @@ impl Replicas {
         self.by_key
             .get(&key)?
             .iter()
+            .rev()
             .find(|object| object.is_live() && selects(object, seed, request))
     }
 
@@ -79,7 +80,7 @@ impl Replicas {
         let key = object.key();
         let variants = self.by_key.entry(key).or_default();
         let fresh_key = variants.is_empty();
-        variants.retain(|held| held.is_live() && held.variant() != object.variant());
+        variants.retain(|held| held.is_live() && !takes_place_of(&object, held));
         variants.push(Rc::new(object));
         if fresh_key {
             self.order.push_back(key);
@@ -122,6 +123,15 @@ impl Replicas {
 
 /// Does this stored response's Vary select it for the request? (RFC 9111, 4.1)
 pub fn selects(object: &Object, seed: Seed, request: Fields<'_>) -> bool {
-    let names = object.vary_names();
-    names.is_empty() || vary::secondary_of_names(seed, names, request) == object.variant()
+    let notes = object.notes();
+    notes.vary.is_empty() || vary::secondary_of_names(seed, notes.vary, request) == notes.variant
+}
+
+/// Do the two select the same requests, so that the newer makes the older useless?
+///
+/// One with Vary and one without do not: the newer goes first where both fit, and the older is
+/// there again when that is gone (RFC 9111, 4.1).
+pub fn takes_place_of(new: &Object, old: &Object) -> bool {
+    let (new, old) = (new.notes(), old.notes());
+    new.vary == old.vary && (new.vary.is_empty() || new.variant == old.variant)
 }

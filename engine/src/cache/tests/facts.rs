@@ -1,6 +1,6 @@
 //! Age and freshness: section 4.2, and that no number is too large for them.
 
-use super::{req, res, seconds, NOON, NOON_TEXT, PLAIN};
+use super::{req, res, seconds, usual, NOON, NOON_TEXT};
 use crate::cache::{Facts, Policy, Refresh, Times};
 use crate::time::{Mono, Wall};
 use alloc::format;
@@ -12,6 +12,7 @@ const TIMES: Times = Times {
     requested: Mono(100_000),
     received: Mono(103_000),
     wall: NOON,
+    spread: 0,
 };
 
 fn facts(fields: &str, policy: &Policy) -> Facts {
@@ -43,7 +44,7 @@ fn age_at_arrival() {
     ];
     for (section, fields, want) in cases {
         assert_eq!(
-            facts(fields, &PLAIN).initial_age,
+            facts(fields, &usual()).initial_age,
             *want,
             "{section}: {fields}"
         );
@@ -56,45 +57,44 @@ fn lifetimes() {
         default_lifetime,
         heuristic,
         refresh: refresh.map(|(min, percent, max)| Refresh { min, percent, max }),
-        ..PLAIN
+        ..usual()
     };
-    let plain = PLAIN;
-    let default = policy(Some(77), true, None);
-    let squid = policy(Some(77), true, Some((1800, 20, 216_000)));
+    let default = || policy(Some(77), true, None);
+    let squid = || policy(Some(77), true, Some((1800, 20, 216_000)));
     let an_hour_ago = "Last-Modified: Mon, 15 Jun 2026 11:00:00 GMT";
     #[rustfmt::skip]
-    let cases: &[(&str, &str, Policy, u32, bool)] = &[
-        ("4.2.1 s-maxage first", "Cache-Control: max-age=1, s-maxage=2\nExpires: 0", plain, 2, false),
-        ("4.2.1 max-age next", "Cache-Control: max-age=1\nExpires: Mon, 15 Jun 2099 12:00:00 GMT", plain, 1, false),
-        ("4.2.1 Expires less Date", "Expires: Mon, 15 Jun 2026 12:01:00 GMT\nDate: Mon, 15 Jun 2026 11:59:00 GMT", plain, 120, false),
-        ("4.2.1 Expires less now", "Expires: Mon, 15 Jun 2026 12:01:00 GMT", plain, 60, false),
-        ("4.2.1 before Date", "Expires: Mon, 15 Jun 2026 12:01:00 GMT\nDate: Mon, 15 Jun 2026 12:02:00 GMT", plain, 0, false),
-        ("5.3 invalid", "Expires: 0", plain, 0, false),
-        ("5.3 invalid, not heuristic", "Expires: 0\nLast-Modified: Mon, 15 Jun 2020 12:00:00 GMT", default, 0, false),
-        ("5.3 two of them", "Expires: Mon, 15 Jun 2026 12:01:00 GMT\nExpires: Mon, 15 Jun 2026 12:00:30 GMT", plain, 30, false),
-        ("1.2.2", "Expires: Fri, 31 Dec 9999 23:59:59 GMT", plain, 1 << 31, false),
-        ("4.2.1 invalid max-age, not Expires", "Cache-Control: max-age=x\nExpires: Mon, 15 Jun 2099 12:00:00 GMT", default, 0, false),
-        ("4.2.2 a tenth", an_hour_ago, plain, 360, true),
-        ("4.2.2 of Date", "Last-Modified: Mon, 15 Jun 2026 11:00:00 GMT\nDate: Mon, 15 Jun 2026 11:10:00 GMT", plain, 60, true),
-        ("4.2.2 at most a day", "Last-Modified: Thu, 01 Jan 1970 00:00:00 GMT", plain, 86_400, true),
-        ("4.2.2 modified in the future", "Last-Modified: Mon, 15 Jun 2026 13:00:00 GMT", plain, 0, false),
-        ("4.2.2 modified in the future, default", "Last-Modified: Mon, 15 Jun 2026 13:00:00 GMT", default, 77, true),
-        ("4.2.2 no date, default", "Last-Modified: once", default, 77, true),
-        ("the heuristic goes before the default", an_hour_ago, default, 360, true),
+    let cases: [(&str, &str, Policy, u32, bool); 26] = [
+        ("4.2.1 s-maxage first", "Cache-Control: max-age=1, s-maxage=2\nExpires: 0", usual(), 2, false),
+        ("4.2.1 max-age next", "Cache-Control: max-age=1\nExpires: Mon, 15 Jun 2099 12:00:00 GMT", usual(), 1, false),
+        ("4.2.1 Expires less Date", "Expires: Mon, 15 Jun 2026 12:01:00 GMT\nDate: Mon, 15 Jun 2026 11:59:00 GMT", usual(), 120, false),
+        ("4.2.1 Expires less now", "Expires: Mon, 15 Jun 2026 12:01:00 GMT", usual(), 60, false),
+        ("4.2.1 before Date", "Expires: Mon, 15 Jun 2026 12:01:00 GMT\nDate: Mon, 15 Jun 2026 12:02:00 GMT", usual(), 0, false),
+        ("5.3 invalid", "Expires: 0", usual(), 0, false),
+        ("5.3 invalid, not heuristic", "Expires: 0\nLast-Modified: Mon, 15 Jun 2020 12:00:00 GMT", default(), 0, false),
+        ("5.3 two of them", "Expires: Mon, 15 Jun 2026 12:01:00 GMT\nExpires: Mon, 15 Jun 2026 12:00:30 GMT", usual(), 30, false),
+        ("1.2.2", "Expires: Fri, 31 Dec 9999 23:59:59 GMT", usual(), 1 << 31, false),
+        ("4.2.1 invalid max-age, not Expires", "Cache-Control: max-age=x\nExpires: Mon, 15 Jun 2099 12:00:00 GMT", default(), 0, false),
+        ("4.2.2 a tenth", an_hour_ago, usual(), 360, true),
+        ("4.2.2 of Date", "Last-Modified: Mon, 15 Jun 2026 11:00:00 GMT\nDate: Mon, 15 Jun 2026 11:10:00 GMT", usual(), 60, true),
+        ("4.2.2 at most a day", "Last-Modified: Thu, 01 Jan 1970 00:00:00 GMT", usual(), 86_400, true),
+        ("4.2.2 modified in the future", "Last-Modified: Mon, 15 Jun 2026 13:00:00 GMT", usual(), 0, false),
+        ("4.2.2 modified in the future, default", "Last-Modified: Mon, 15 Jun 2026 13:00:00 GMT", default(), 77, true),
+        ("4.2.2 no date, default", "Last-Modified: once", default(), 77, true),
+        ("the heuristic goes before the default", an_hour_ago, default(), 360, true),
         ("no heuristic", an_hour_ago, policy(None, false, None), 0, false),
         ("no heuristic, default", an_hour_ago, policy(Some(77), false, None), 77, true),
-        ("refresh: the least", an_hour_ago, squid, 1800, true),
-        ("refresh: no Last-Modified", "", squid, 1800, true),
-        ("refresh: the share", "Last-Modified: Sun, 14 Jun 2026 12:00:00 GMT", squid, 17_280, true),
-        ("refresh: the most", "Last-Modified: Thu, 01 Jan 1970 00:00:00 GMT", squid, 216_000, true),
+        ("refresh: the least", an_hour_ago, squid(), 1800, true),
+        ("refresh: no Last-Modified", "", squid(), 1800, true),
+        ("refresh: the share", "Last-Modified: Sun, 14 Jun 2026 12:00:00 GMT", squid(), 17_280, true),
+        ("refresh: the most", "Last-Modified: Thu, 01 Jan 1970 00:00:00 GMT", squid(), 216_000, true),
         ("refresh: over 100 %", an_hour_ago, policy(None, true, Some((0, 500, u32::MAX))), 18_000, true),
         ("refresh: no overflow", "Last-Modified: Thu, 01 Jan 1970 00:00:00 GMT", policy(None, true, Some((0, u32::MAX, u32::MAX))), 1 << 31, true),
-        ("refresh: explicit goes before", "Cache-Control: max-age=5", squid, 5, false),
+        ("refresh: explicit goes before", "Cache-Control: max-age=5", squid(), 5, false),
     ];
     for (section, fields, policy, want, heuristic) in cases {
-        let got = facts(fields, policy);
+        let got = facts(fields, &policy);
         let got = (got.lifetime, got.has(Facts::HEURISTIC));
-        assert_eq!(got, (*want, *heuristic), "{section}: {fields}");
+        assert_eq!(got, (want, heuristic), "{section}: {fields}");
     }
     // 4.2.2: not every status may have a heuristic.
     for (status, fields, want) in [
@@ -102,7 +102,7 @@ fn lifetimes() {
         (500, "Cache-Control: public", 77),
         (404, "", 77),
     ] {
-        let got = Facts::of(&req("GET", ""), &res(status, fields), &default, &TIMES).lifetime;
+        let got = Facts::of(&req("GET", ""), &res(status, fields), &default(), &TIMES).lifetime;
         assert_eq!(got, want, "{status} {fields}");
     }
 }
@@ -116,22 +116,26 @@ fn flags_and_values() {
         ("5.2.2.8", "Cache-Control: proxy-revalidate", Facts::MUST_REVALIDATE),
         ("5.2.2.10", "Cache-Control: s-maxage=5", Facts::MUST_REVALIDATE),
         ("5.2.2.4", "Cache-Control: no-cache", Facts::NO_CACHE),
-        ("5.2.2.4 qualified", "Cache-Control: no-cache=\"set-cookie\"", Facts::NO_CACHE),
+        ("5.2.2.4 qualified", "Cache-Control: no-cache=\"set-cookie\"", 0),
+        ("5.2.2.4 qualified, malformed", "Cache-Control: no-cache=\"a b\"", Facts::NO_CACHE),
         ("9110 8.8.3", "ETag: W/\"x\"", Facts::HAS_ETAG),
         ("9110 8.8.2", "Last-Modified: Mon, 15 Jun 2026 12:00:00 GMT", Facts::HAS_LAST_MODIFIED),
         ("9110 8.8.2 no date", "Last-Modified: once", 0),
     ];
     for (section, fields, want) in cases {
-        assert_eq!(facts(fields, &PLAIN).flags, *want, "{section}: {fields}");
+        assert_eq!(facts(fields, &usual()).flags, *want, "{section}: {fields}");
     }
     let all = facts(
         "Date: Mon, 15 Jun 2026 11:59:00 GMT\nLast-Modified: Mon, 15 Jun 2026 11:00:00 GMT\nETag: \"x\"\nAge: 1",
-        &PLAIN,
+        &usual(),
     );
     let want = Facts {
         received: Mono(103_000),
+        delay_ms: all.delay_ms,
         initial_age: 60,
         lifetime: 354,
+        stale_while: 0,
+        stale_error: 3600,
         status: 200,
         flags: Facts::HAS_ETAG | Facts::HAS_LAST_MODIFIED | Facts::HEURISTIC,
     };
@@ -141,7 +145,7 @@ fn flags_and_values() {
 #[test]
 fn freshness_ends_with_the_second() {
     let fields = format!("Date: {NOON_TEXT}\nCache-Control: max-age=10\nAge: 2");
-    let facts = facts(&fields, &PLAIN);
+    let facts = facts(&fields, &usual());
     // 5 s old on arrival at 103 s: fresh until 108 s.
     for (now, age, fresh, left) in [
         (seconds(103), 5, true, 5),
@@ -165,7 +169,7 @@ fn a_validated_response_is_as_old_as_its_confirmation() {
         &format!("Date: {NOON_TEXT}\nCache-Control: max-age=60\nETag: \"x\""),
     );
     let confirmation = res(304, &format!("Date: {NOON_TEXT}\nAge: 20"));
-    let facts = Facts::validated(&req("GET", ""), &merged, &confirmation, &PLAIN, &TIMES);
+    let facts = Facts::validated(&req("GET", ""), &merged, &confirmation, &usual(), &TIMES);
     assert_eq!(
         (facts.initial_age, facts.lifetime, facts.status),
         (23, 60, 200)
@@ -204,6 +208,7 @@ proptest! {
         wall in any::<i64>(),
         (min, percent, max, with_refresh) in (any::<u32>(), any::<u32>(), any::<u32>(), any::<bool>()),
         explicit in any::<bool>(),
+        (jitter_percent, spread) in (0_u8..=50, any::<u16>()),
     ) {
         let mut fields = format!("Date: {date}\nAge: {age}\nLast-Modified: {modified}");
         if explicit {
@@ -212,9 +217,10 @@ proptest! {
         let Some(response) = parsed(&fields) else { return Ok(()) };
         let policy = Policy {
             refresh: with_refresh.then_some(Refresh { min, percent, max }),
-            ..PLAIN
+            jitter_percent,
+            ..usual()
         };
-        let times = Times { requested: Mono(requested), received: Mono(received), wall: Wall(wall) };
+        let times = Times { requested: Mono(requested), received: Mono(received), wall: Wall(wall), spread };
         let facts = Facts::of(&req("GET", ""), &response, &policy, &times);
         let now = Mono(now);
         const MOST: u32 = crate::limits::LIFETIME_MAX;
@@ -237,7 +243,7 @@ proptest! {
         passed_ms in 0_u64..2_000_000,
     ) {
         // Only Mono counts after arrival: freshness is the same whatever the wall clock says.
-        let facts = facts(&format!("Date: {NOON_TEXT}\nCache-Control: max-age={lifetime}"), &PLAIN);
+        let facts = facts(&format!("Date: {NOON_TEXT}\nCache-Control: max-age={lifetime}"), &usual());
         let now = Mono(103_000 + passed_ms);
         prop_assert_eq!(facts.age(now), 3 + (passed_ms / 1000) as u32);
         prop_assert_eq!(facts.is_fresh(now), facts.age(now) < lifetime);

@@ -1,7 +1,7 @@
 //! What a shared cache may store: sections 3, 3.5 and 5.2.2.
 
-use super::{req, res, PLAIN};
-use crate::cache::{storable, Policy, Refresh};
+use super::{req, res, usual};
+use crate::cache::{storable, Policy, Refresh, SetCookie};
 use crate::outcome::NotStored;
 
 const OK: Result<(), NotStored> = Ok(());
@@ -48,7 +48,8 @@ fn responses() {
         ("5.2.2.3 not about private", "GET", "", 200, "Cache-Control: must-understand, no-store, private", Err(Private)),
         // 3: private
         ("5.2.2.7", "GET", "", 200, "Cache-Control: private, max-age=1", Err(Private)),
-        ("5.2.2.7 qualified", "GET", "", 200, "Cache-Control: private=\"x\", max-age=1", Err(Private)),
+        ("5.2.2.7 qualified", "GET", "", 200, "Cache-Control: private=\"x\", max-age=1", OK),
+        ("5.2.2.7 qualified, malformed", "GET", "", 200, "Cache-Control: private=\"\", max-age=1", Err(Private)),
         ("5.2.2.7 over public", "GET", "", 200, "Cache-Control: public, private", Err(Private)),
         // 3.5
         ("3.5", "GET", "Authorization: x", 200, "Cache-Control: max-age=1", Err(Authorization)),
@@ -79,7 +80,7 @@ fn responses() {
         ("5.2.2.4 to be validated", "GET", "", 200, "Cache-Control: no-cache\nETag: \"x\"", OK),
     ];
     for (section, line, asks, status, fields, want) in cases {
-        let got = storable(&req(line, asks), &res(*status, fields), &PLAIN);
+        let got = storable(&req(line, asks), &res(*status, fields), &usual());
         assert_eq!(got, *want, "{section}: {line} {asks} -> {status} {fields}");
     }
 }
@@ -90,14 +91,14 @@ fn heuristics_by_status() {
     let known = [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501];
     for status in (200..600).filter(|status| !matches!(status, 206 | 304)) {
         let response = res(status, "ETag: \"x\"");
-        let got = storable(&req("GET", ""), &response, &PLAIN).is_ok();
+        let got = storable(&req("GET", ""), &response, &usual()).is_ok();
         assert_eq!(got, known.contains(&status), "{status}");
     }
 }
 
 #[test]
 fn policies() {
-    let plain = res(200, "");
+    let silent = res(200, "");
     let cookie = res(200, "Cache-Control: public, max-age=1\nSet-Cookie: a=b");
     let refresh = |min| Policy {
         refresh: Some(Refresh {
@@ -105,43 +106,43 @@ fn policies() {
             percent: 20,
             max: 9,
         }),
-        ..PLAIN
+        ..usual()
     };
     let check =
         |response, policy, want| assert_eq!(storable(&req("GET", ""), response, &policy), want);
-    check(&plain, PLAIN, Err(NotStored::NoLifetime));
+    check(&silent, usual(), Err(NotStored::NoLifetime));
     check(
-        &plain,
+        &silent,
         Policy {
             default_lifetime: Some(1),
-            ..PLAIN
+            ..usual()
         },
         OK,
     );
     check(
-        &plain,
+        &silent,
         Policy {
             default_lifetime: Some(0),
-            ..PLAIN
+            ..usual()
         },
         Err(NotStored::NoLifetime),
     );
-    check(&plain, refresh(1), OK);
-    check(&plain, refresh(0), Err(NotStored::NoLifetime));
+    check(&silent, refresh(1), OK);
+    check(&silent, refresh(0), Err(NotStored::NoLifetime));
     check(
-        &plain,
+        &silent,
         Policy {
             enabled: false,
             ..refresh(1)
         },
         Err(NotStored::RouteOff),
     );
-    check(&cookie, PLAIN, OK);
+    check(&cookie, usual(), OK);
     check(
         &cookie,
         Policy {
-            set_cookie_explicit: false,
-            ..PLAIN
+            set_cookie: SetCookie::Never,
+            ..usual()
         },
         Err(NotStored::SetCookie),
     );
@@ -150,7 +151,7 @@ fn policies() {
         &res(500, ""),
         Policy {
             default_lifetime: Some(60),
-            ..PLAIN
+            ..usual()
         },
         Err(NotStored::NoLifetime),
     );

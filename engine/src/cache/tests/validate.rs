@@ -43,8 +43,10 @@ fn conditions_of_clients() {
         ("8.8.3 not a part of one", "GET", "If-None-Match: \"x,\"a\",y\"", 200, "ETag: \"y\"", Proceed),
         ("8.8.3 no escapes", "GET", "If-None-Match: \"x\\\", \"a\"", 200, TAG, NotModified),
         ("8.8.3 without quotes, as sent", "GET", "If-None-Match: a1", 200, "ETag: a1", NotModified),
-        ("8.8.3 quotes count", "GET", "If-None-Match: a", 200, TAG, Proceed),
-        ("8.8.3 open quote", "GET", "If-None-Match: \"a", 200, TAG, Proceed),
+        ("8.8.3 quotes are forgiven", "GET", "If-None-Match: a", 200, TAG, NotModified),
+        ("8.8.3 quotes are forgiven", "GET", "If-None-Match: \"a1\"", 200, "ETag: a1", NotModified),
+        ("8.8.3 open quote", "GET", "If-None-Match: \"a", 200, TAG, NotModified),
+        ("8.8.3 case of W", "GET", "If-None-Match: w/\"a\"", 200, WEAK, NotModified),
         ("8.8.3 empty", "GET", "If-None-Match:", 200, TAG, Proceed),
         ("8.8.3 empty tag", "GET", "If-None-Match: \"\"", 200, "ETag: \"\"", NotModified),
         // 9110 13.1.3, 9111 4.3.2

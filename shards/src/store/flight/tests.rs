@@ -17,13 +17,20 @@ fn facts() -> Facts {
 fn head() -> Opening {
     Opening::Head(Arc::new(FlightHead {
         head: b"HTTP/1.1 200 OK\r\n".to_vec(),
+        own_head: None,
+        kept_head: None,
+        verbatim: None,
         status: 200,
+        forwarded: 200,
+        stored: true,
         length: None,
         has_content: true,
         facts: facts(),
         aged: false,
         vary: Vec::new(),
         variant: 0,
+        groups: Vec::new(),
+        part: None,
         switches: false,
         at_us: 0,
     }))
@@ -52,7 +59,7 @@ fn taken(flight: &Flight, id: ReaderId) -> String {
 #[test]
 fn a_late_reader_gets_everything_from_the_start() {
     let budget = Budget::new(1 << 20);
-    let flight = Flight::new(Key(1), true);
+    let flight = Flight::new(Key(1), true, Scope::Whole);
     let first = flight.join(None);
     flight.interim(Arc::from(&b"HTTP/1.1 103 Early Hints\r\n\r\n"[..]));
     flight.open(head(), false);
@@ -69,7 +76,7 @@ fn a_late_reader_gets_everything_from_the_start() {
 #[test]
 fn a_private_response_goes_to_the_first_reader_only() {
     let budget = Budget::new(1 << 20);
-    let flight = Flight::new(Key(1), true);
+    let flight = Flight::new(Key(1), true, Scope::Whole);
     let owner = flight.join(None);
     let other = flight.join(None);
     flight.interim(Arc::from(&b"HTTP/1.1 103 Early Hints\r\n\r\n"[..]));
@@ -87,7 +94,7 @@ fn a_private_response_goes_to_the_first_reader_only() {
 
 #[test]
 fn nobody_inherits_a_private_response() {
-    let flight = Flight::new(Key(1), true);
+    let flight = Flight::new(Key(1), true, Scope::Whole);
     let owner = flight.join(None);
     let other = flight.join(None);
     flight.leave(owner);
@@ -102,7 +109,7 @@ fn nobody_inherits_a_private_response() {
 #[test]
 fn what_all_have_taken_is_freed_unless_kept() {
     let budget = Budget::new(1 << 20);
-    let flight = Flight::new(Key(1), true);
+    let flight = Flight::new(Key(1), true, Scope::Whole);
     let quick = flight.join(None);
     let slow = flight.join(None);
     flight.open(head(), false);
@@ -123,7 +130,7 @@ fn what_all_have_taken_is_freed_unless_kept() {
 #[test]
 fn a_break_comes_after_the_pieces_before_it() {
     let budget = Budget::new(1 << 20);
-    let flight = Flight::new(Key(1), true);
+    let flight = Flight::new(Key(1), true, Scope::Whole);
     let reader = flight.join(None);
     flight.open(head(), false);
     flight.push(piece(budget, b"half"));
@@ -133,7 +140,7 @@ fn a_break_comes_after_the_pieces_before_it() {
 
 #[test]
 fn hungry_guests_become_due_once() {
-    let flight = Flight::new(Key(1), true);
+    let flight = Flight::new(Key(1), true, Scope::Whole);
     let guest = Guest {
         shard: 1,
         ticket: 7,
