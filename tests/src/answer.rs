@@ -89,6 +89,12 @@ impl Answer {
         }
     }
 
+    /// The same with this content.
+    pub fn content(mut self, content: impl Into<Vec<u8>>) -> Self {
+        self.content = Arc::new(content.into());
+        self
+    }
+
     /// These bytes instead of a response; the connection closes after them.
     pub fn raw(bytes: impl Into<Vec<u8>>) -> Self {
         Answer {

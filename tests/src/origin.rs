@@ -39,6 +39,7 @@ struct State {
     /// The connections that are open, to be shut when the origin goes.
     open: HashMap<usize, TcpStream>,
     gone: bool,
+    listening: bool,
 }
 
 impl Origin {
@@ -47,10 +48,58 @@ impl Origin {
         sys::raise_descriptor_limit();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let port = listener.local_addr().expect("a bound address").port();
-        let room = Arc::new(Room::default());
-        let shared = Arc::clone(&room);
-        thread::spawn(move || accept(&listener, &shared));
-        Origin { port, room }
+        let origin = Origin {
+            port,
+            room: Arc::new(Room::default()),
+        };
+        origin.listen(listener);
+        origin
+    }
+
+    fn listen(&self, listener: TcpListener) {
+        let mut state = self.state();
+        (state.gone, state.listening) = (false, true);
+        drop(state);
+        let room = Arc::clone(&self.room);
+        thread::spawn(move || {
+            accept(&listener, &room);
+            drop(listener);
+            room.state.lock().expect("origin").listening = false;
+            room.changed.notify_all();
+        });
+    }
+
+    /// Ends every connection and refuses new ones, as a process does that has ended. When this
+    /// returns, nobody listens on the port.
+    #[track_caller]
+    pub fn leave(&self) {
+        self.stop();
+        self.wait("the origin to leave", |state| !state.listening);
+    }
+
+    /// Listens again, on the same port.
+    #[track_caller]
+    pub fn come_back(&self) {
+        let mut listener = None;
+        crate::wait::wait_until("the origin's port", || {
+            listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).ok();
+            listener.is_some()
+        });
+        self.listen(listener.expect("just bound"));
+    }
+
+    /// Shuts every connection, and has the accepting thread end.
+    fn stop(&self) {
+        let mut state = self.state();
+        state.gone = true;
+        for stream in state.open.values() {
+            // It may have ended by itself already.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        drop(state);
+        // Wakes the accepting thread, which then sees `gone`.
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        drop(TcpStream::connect(address));
     }
 
     /// The port it listens on.
@@ -166,20 +215,8 @@ impl Origin {
 
 impl Drop for Origin {
     fn drop(&mut self) {
-        let faults = {
-            let mut state = self.state();
-            state.gone = true;
-            for stream in state.open.values() {
-                // It may have ended by itself already.
-                let _ = stream.shutdown(Shutdown::Both);
-            }
-            std::mem::take(&mut state.faults)
-        };
-        // Wakes the accepting thread, which then sees `gone`.
-        drop(TcpStream::connect(SocketAddr::from((
-            Ipv4Addr::LOCALHOST,
-            self.port,
-        ))));
+        self.stop();
+        let faults = std::mem::take(&mut self.state().faults);
         assert!(
             faults.is_empty() || thread::panicking(),
             "what Ringside sent to the origin: {faults:#?}"

@@ -2,6 +2,7 @@
 //!
 //! The expectations chain, and name the response in their failure.
 
+use crate::status::CacheStatus;
 use crate::wire::{text, values, Head};
 
 /// A response as it came.
@@ -109,6 +110,34 @@ impl Reply {
         self.cache_status()
             .split(';')
             .any(|part| part.trim() == "hit")
+    }
+
+    /// Every member of Cache-Status (RFC 9211) in order, ours the last; fails on what is no list of
+    /// them.
+    #[track_caller]
+    pub fn statuses(&self) -> Vec<CacheStatus> {
+        let field = self.field("Cache-Status").unwrap_or_default();
+        match CacheStatus::list(&field) {
+            Some(members) => members,
+            None => panic!("no Cache-Status of RFC 9211: {}", self.short()),
+        }
+    }
+
+    /// What Ringside says it did; fails unless it does, once, as the last member.
+    #[track_caller]
+    pub fn status_told(&self) -> CacheStatus {
+        let mut members = self.statuses();
+        let ours = |member: &CacheStatus| member.name == "ringside";
+        let count = members.iter().filter(|member| ours(member)).count();
+        match members.pop().filter(|last| ours(last) && count == 1) {
+            Some(last) => last,
+            None => panic!("ringside should be the last member, once: {}", self.short()),
+        }
+    }
+
+    /// How many lines the field `name` has.
+    pub fn lines(&self, name: &str) -> usize {
+        values(&self.fields, name).count()
     }
 
     /// Will the server keep this connection (RFC 9112, 9.3)?

@@ -236,14 +236,7 @@ impl Ringside {
     /// Purges `url` and waits for the answer.
     #[track_caller]
     pub fn purge(&self, url: &str) -> crate::Reply {
-        let mut target = String::from("/purge?url=");
-        for byte in url.bytes() {
-            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                target.push(char::from(byte));
-            } else {
-                target += &format!("%{byte:02X}");
-            }
-        }
+        let target = format!("/purge?url={}", crate::receipt::encoded(url));
         Client::connect(self.admin()).ask(&Ask::post(&target, ""))
     }
 }

@@ -1,5 +1,6 @@
 //! The stage of a script: an origin, Ringside before it with so many shards, and clients.
 
+use crate::ask::Ask;
 use crate::client::Client;
 use crate::origin::Origin;
 use crate::reply::Reply;
@@ -17,6 +18,7 @@ pub struct Setup {
     servers: Option<String>,
     origin: String,
     hosts: String,
+    site: String,
     path: String,
     route: String,
     limits: String,
@@ -32,6 +34,7 @@ impl Default for Setup {
             servers: None,
             origin: String::new(),
             hosts: "\"*\"".into(),
+            site: String::new(),
             path: "/".into(),
             route: String::new(),
             limits: "drain = \"2s\"\n".into(),
@@ -74,6 +77,12 @@ impl Setup {
     pub fn hosts(mut self, hosts: &[&str]) -> Self {
         let quoted: Vec<String> = hosts.iter().map(|host| format!("\"{host}\"")).collect();
         self.hosts = quoted.join(", ");
+        self
+    }
+
+    /// A line in `[[sites]]`.
+    pub fn site(mut self, line: &str) -> Self {
+        self.site += &format!("{line}\n");
         self
     }
 
@@ -136,7 +145,7 @@ impl Setup {
             }
         }
         text += &format!("[origins.app]\nservers = [{servers}]\n{}\n", self.origin);
-        text += &format!("[[sites]]\nhosts = [{}]\n\n", self.hosts);
+        text += &format!("[[sites]]\nhosts = [{}]\n{}\n", self.hosts, self.site);
         text += &format!(
             "[[sites.routes]]\npath = \"{}\"\norigin = \"app\"\n{}\n",
             self.path, self.route
@@ -197,6 +206,47 @@ impl Stage {
         for mut client in self.clients() {
             act(&mut client);
         }
+    }
+
+    /// Returns when every shard has read what was sent to it before, and has written to its siblings
+    /// what follows from that: each answers a few requests that no origin sees, one after the
+    /// other. For the little that can't be observed from outside, such as who waits for a fetch.
+    #[track_caller]
+    pub fn settle(&self) {
+        let ping = Ask::new("OPTIONS", "/").field("Max-Forwards", "0");
+        let mut clients = self.clients();
+        for _ in 0..5 {
+            for client in &mut clients {
+                client.ask(&ping);
+            }
+        }
+    }
+
+    /// Asks until the cache answers by itself; what came before it must be whole.
+    ///
+    /// For what need not be so at once: a response born in the very millisecond of a purge may have
+    /// died with it, and a background validation takes its time.
+    #[track_caller]
+    pub fn wait_for_hit(&self, ask: &Ask) -> Reply {
+        self.wait_for_reply("a hit", ask, Reply::is_hit)
+    }
+
+    /// The same, with this content.
+    #[track_caller]
+    pub fn wait_for_hit_of(&self, ask: &Ask, body: &str) -> Reply {
+        self.wait_for_reply(body, ask, |reply| reply.is_hit() && reply.text() == body)
+    }
+
+    #[track_caller]
+    fn wait_for_reply(&self, what: &str, ask: &Ask, wanted: impl Fn(&Reply) -> bool) -> Reply {
+        let mut found = None;
+        crate::wait::wait_until(what, || {
+            let reply = self.client().ask(ask);
+            assert!(reply.complete, "the content broke off");
+            found = Some(reply).filter(&wanted);
+            found.is_some()
+        });
+        found.expect("just seen")
     }
 
     /// Does the same with `count` clients side by side, each in its own thread with its number.

@@ -131,3 +131,22 @@ fn a_bare_lf_in_a_response_fails_the_test() {
     origin.on("/x", Answer::raw("HTTP/1.1 200 OK\nContent-Length: 0\n\n"));
     Client::connect(origin.port()).get("/x");
 }
+
+#[test]
+fn an_origin_leaves_and_comes_back() {
+    let origin = Origin::start();
+    origin.on("/a", Answer::ok("hello"));
+    let mut kept = Client::connect(origin.port());
+    kept.get("/a").expect(200);
+    let address = (std::net::Ipv4Addr::LOCALHOST, origin.port());
+    origin.leave();
+    kept.expect_closed();
+    let refused = std::net::TcpStream::connect(address);
+    assert!(refused.is_err(), "nobody should listen");
+    origin.come_back();
+    Client::connect(origin.port())
+        .get("/a")
+        .expect(200)
+        .expect_body("hello");
+    assert_eq!(origin.count("/a"), 2);
+}
