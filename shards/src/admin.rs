@@ -4,8 +4,8 @@
 //! |---|---|
 //! | `GET /healthz` | 200 `ok`, or 503 `stopping` |
 //! | `GET /metrics` | Prometheus text, every number with a `shard` label |
-//! | `POST /purge?…` | 200 with a receipt, once every shard obeys ([`purge`]) |
-//! | `GET /explain?url=…` | 200 with what would become of that request now ([`explain`]) |
+//! | `POST /purge?…` | 200 with a receipt, once every shard obeys (`purge`) |
+//! | `GET /explain?url=…` | 200 with what would become of that request now (`explain`) |
 //!
 //! It lives on shard 0 and speaks just enough HTTP for that: one request after the other, no
 //! content, small heads.
