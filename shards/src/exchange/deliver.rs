@@ -175,7 +175,7 @@ pub async fn object(visit: &Visit, keep: Keep, outcome: Outcome) -> Result<Deliv
         return Ok(self::fault(visit, &fault, Reason::BadRequest).await);
     };
     if object.version().is_some() && !layout.steps.is_empty() {
-        return assemble::run(visit, object, outcome, layout, None).await;
+        return Box::pin(assemble::run(visit, object, outcome, layout, None)).await;
     }
     let mut delivered = Delivered {
         outcome,
@@ -509,7 +509,7 @@ pub async fn flight(
         .filter(|_| plain && matches!(outcome, Outcome::Miss(_)));
     if let (Some(part), None) = (&head.part, verbatim) {
         let outline = part.outline.clone();
-        return of_part(visit, outline, source, head, outcome).await;
+        return Box::pin(of_part(visit, outline, source, head, outcome)).await;
     }
     let text = match (verbatim, &head.own_head, outcome) {
         (Some(verbatim), ..) => verbatim,

@@ -211,7 +211,8 @@ async fn fly(mut fetch: Fetch) -> Result<(), Fault> {
         return hand_over(&fetch, arrived);
     }
     if let (Want::Fragment { .. }, None) = (&fetch.asked.want, fetch.pass) {
-        return part::fragment(fetch, route, arrived).await;
+        // In boxes, since every fetch would hold the room, and be moved with it.
+        return Box::pin(part::fragment(fetch, route, arrived)).await;
     }
     if stale_is_better(&fetch, route, status) {
         let stale = fetch.held.own().cloned();
@@ -224,7 +225,7 @@ async fn fly(mut fetch: Fetch) -> Result<(), Fault> {
     }
     match (status, fetch.flight.scope()) {
         (_, Scope::Whole | Scope::Widened) => {}
-        (206, _) => return part::discovered(fetch, route, arrived).await,
+        (206, _) => return Box::pin(part::discovered(fetch, route, arrived)).await,
         // The origin knows no ranges, or not for this.
         _ => fetch.flight.widen(),
     }
@@ -634,6 +635,18 @@ pub fn groups_of(
     groups::read(seed, route.site, host.as_ref(), response.fields, tags, out).is_ok()
 }
 
+/// It has a field that no one here knows, as those of groups and tags are.
+fn may_be_grouped(shard: &Shard, response: &Response<'_>) -> bool {
+    let named = |field: Field<'_>| {
+        field.id == Name::Other || shard.setting.tags.iter().any(|tag| is_name(&field, tag))
+    };
+    response.fields.iter().any(named)
+}
+
+fn is_name(field: &Field<'_>, name: &str) -> bool {
+    field.name.eq_ignore_ascii_case(name.as_bytes())
+}
+
 /// The names in Vary in normal form, and the hash of the request's fields of those names.
 pub fn variant_of(
     shard: &Shard,
@@ -840,7 +853,9 @@ pub fn flight_head(
     let mut head = Vec::with_capacity(arrived.head.len() + 64);
     encode::response_head(&mut head, &response, &options);
     let (mut own_head, mut kept_head) = (None, None);
-    if fetch.pass.is_none() {
+    let withheld = cache::withheld(&response, &route.policy);
+    let withholds = withheld.any(response.fields);
+    if fetch.pass.is_none() && withholds {
         (head, own_head) = withhold(head, route);
     } else if request.method == Method::Post {
         kept_head = Some(withhold(head.clone(), route).0);
@@ -852,7 +867,9 @@ pub fn flight_head(
         .get(Name::ContentLength)
         .and_then(parse_length);
     let mut groups = Vec::new();
-    groups_of(shard, route, &fetch.asked, &response, &mut groups);
+    if may_be_grouped(shard, &response) {
+        groups_of(shard, route, &fetch.asked, &response, &mut groups);
+    }
     FlightHead {
         head,
         own_head,
@@ -970,7 +987,8 @@ pub fn fits(
     if content_bytes.is_some_and(|bytes| bytes > shard.whole_bytes_max()) {
         return Err(NotStored::TooLarge);
     }
-    if !groups_of(shard, route, &fetch.asked, response, &mut Vec::new()) {
+    let grouped = may_be_grouped(shard, response);
+    if grouped && !groups_of(shard, route, &fetch.asked, response, &mut Vec::new()) {
         return Err(NotStored::Groups);
     }
     if !fetch.flight.may_store() {
