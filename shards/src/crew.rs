@@ -10,7 +10,7 @@
 //! | log | main, when all have ended | their last lines are written |
 
 use crate::counters::Counters;
-use crate::exchange::{home, promote, search};
+use crate::exchange::{home, keeping, promote, purging, search};
 use crate::listen::{self, Listeners};
 use crate::log;
 use crate::origin::resolve;
@@ -328,17 +328,17 @@ fn read(shard: &Rc<Shard>, listeners: &Listeners, from: usize, letter: Letter) {
             }
         }
         Letter::Purge { ticket, key, force } => {
-            let purged = home::purge(shard, key, force);
+            let purged = purging::purge(shard, key, force);
             if ticket != 0 {
                 tell(shard, from, ticket, Told::Purged(purged));
             }
         }
         Letter::Decree { ticket, decree } => {
-            let purged = home::obey(shard, &decree);
+            let purged = purging::obey(shard, &decree);
             tell(shard, from, ticket, Told::Purged(purged));
         }
         Letter::Ping { ticket } => tell(shard, from, ticket, Told::Settled),
-        Letter::Keep(sent) => home::keep(shard, *sent),
+        Letter::Keep(sent) => keeping::keep(shard, *sent),
         Letter::Outdated { object } => home::outdate(shard, &object),
         Letter::HeadSeen(seen) => home::head_seen(shard, &seen),
         Letter::Search { path, rule } => search::note(shard, path, rule),

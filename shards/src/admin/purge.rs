@@ -10,8 +10,8 @@
 //! | `soft` | beside any of them: stale from now on, and not gone |
 
 use super::{parameters, plain, url_parts, Reply};
-use crate::exchange::home;
 use crate::exchange::intent::{self, HostText};
+use crate::exchange::purging;
 use crate::rt;
 use crate::shard::Shard;
 use crate::siblings::letter::Whom;
@@ -107,7 +107,7 @@ async fn purge(
             }
             let mut count = 0;
             for key in keys {
-                count += home::purge_anywhere(shard, key, force).await.objects;
+                count += purging::purge_anywhere(shard, key, force).await.objects;
             }
             Ok(Some(count))
         }
@@ -133,18 +133,18 @@ async fn purge(
                 host: HostText::of(host).as_ref().into(),
                 path: normal.into(),
             }];
-            home::decree_everywhere(shard, whom, force).await;
+            purging::decree_everywhere(shard, whom, force).await;
             Ok(None)
         }
         Asked::Group(name) if name.is_empty() => Err((400, "the group has no name\n")),
         Asked::Group(name) => {
             let named = groups_named(shard, name, host).ok_or(no_site)?;
             let whom = named.into_iter().map(Whom::Group).collect();
-            home::decree_everywhere(shard, whom, force).await;
+            purging::decree_everywhere(shard, whom, force).await;
             Ok(None)
         }
         Asked::All => {
-            let count = home::decree_everywhere(shard, vec![Whom::All], force).await;
+            let count = purging::decree_everywhere(shard, vec![Whom::All], force).await;
             Ok(Some(count))
         }
     }

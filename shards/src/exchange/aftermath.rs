@@ -4,7 +4,7 @@
 
 use super::fetch::{self, Arrived, Fetch};
 use super::intent::HostText;
-use super::{home, intent};
+use super::{home, intent, keeping, purging};
 use crate::rt;
 use crate::shard::{RouteFacts, Shard};
 use crate::siblings::letter::{HeadSeen, Whom};
@@ -66,19 +66,19 @@ impl Aftermath {
     pub async fn carry_out(self, shard: &Rc<Shard>, requested_us: u64) -> Option<u64> {
         let mut before_us = 0;
         for (at, key) in self.keys.iter().enumerate() {
-            let purged = home::purge_anywhere(shard, *key, Force::Hard).await;
+            let purged = purging::purge_anywhere(shard, *key, Force::Hard).await;
             if at == 0 {
                 before_us = purged.before_us;
             }
         }
         if !self.groups.is_empty() {
             let whom = self.groups.into_iter().map(Whom::Group).collect();
-            home::decree_everywhere(shard, whom, Force::Hard).await;
+            purging::decree_everywhere(shard, whom, Force::Hard).await;
         }
         if let Some(seen) = self.seen {
             let home = shard.home(seen.asked.key);
             home::tell_head(shard, seen);
-            home::arrived(shard, home).await;
+            keeping::arrived(shard, home).await;
         }
         // A purge while the origin was asked forbids to keep what it said.
         (self.copying && before_us <= requested_us).then(rt::now_us)

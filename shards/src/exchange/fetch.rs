@@ -14,7 +14,7 @@ use super::intent::{with_path, HostText};
 use super::part::{self, Slices};
 use super::source::Source;
 use super::upload::Upload;
-use super::{home, search, Visit};
+use super::{home, keeping, search, Visit};
 use crate::origin::Connection;
 use crate::rt::{self, Buffer, When};
 use crate::shard::{RouteFacts, Shard};
@@ -744,7 +744,7 @@ pub async fn respond(fetch: Fetch, route: &RouteFacts, mut arrived: Arrived) -> 
     // Whoever sees that the change succeeded must not be served what it outdated.
     let copying = after.carry_out(shard, arrived.requested_us()).await;
     if learned {
-        home::arrived_everywhere(shard).await;
+        keeping::arrived_everywhere(shard).await;
     }
     let head = Arc::new(head);
     match &storing {
@@ -788,8 +788,8 @@ pub async fn respond(fetch: Fetch, route: &RouteFacts, mut arrived: Arrived) -> 
             arrived.requested_us(),
         );
         match sliced {
-            true => home::arrived_everywhere(shard).await,
-            false => home::arrived(shard, shard.home(key)).await,
+            true => keeping::arrived_everywhere(shard).await,
+            false => keeping::arrived(shard, shard.home(key)).await,
         }
     } else if storing.is_ok() {
         // It was given up on the way.
@@ -799,8 +799,8 @@ pub async fn respond(fetch: Fetch, route: &RouteFacts, mut arrived: Arrived) -> 
         let bytes: usize = body.iter().map(|piece| piece.len()).sum();
         let mut sent = keepsake(route, key, &head, body, begun_us);
         encode::push_length(&mut sent.head, bytes as u64);
-        home::bring(shard, sent);
-        home::arrived(shard, shard.home(key)).await;
+        keeping::bring(shard, sent);
+        keeping::arrived(shard, shard.home(key)).await;
     }
     aside.let_go(flight);
     home::unlist(shard, flight);
@@ -1067,7 +1067,7 @@ fn store(
         encode::push_length(&mut sent.head, bytes);
     }
     let sliced = sent.outline.is_some();
-    home::bring(shard, sent);
+    keeping::bring(shard, sent);
     shard.unmark(fetch.asked.key);
     sliced
 }

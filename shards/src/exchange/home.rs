@@ -2,21 +2,21 @@
 
 use super::fetch::{self, Held};
 use super::intent::{with_path, HostText};
+use super::purging;
 use crate::rt;
 use crate::shard::Shard;
-use crate::siblings::letter::{Decree, HeadSeen, Inspection, Keepsake, Purged, Whom};
+use crate::siblings::letter::{HeadSeen, Inspection};
 use crate::siblings::{Asked, Letter, Told};
 use crate::store::flight::{Guest, ReaderId, Scope, Want};
-use crate::store::object::{parse_stored, Notes, Parts};
+use crate::store::object::parse_stored;
 use crate::store::replicas::selects;
-use crate::store::{Flight, Object, Piece};
+use crate::store::{Flight, Object};
 use ringside_engine::cache::{self, only_if_cached, Facts, HeadEffect, Policy, Serve};
 use ringside_engine::http::range::Wanted;
 use ringside_engine::http::{Method, ResponseHead};
 use ringside_engine::key::Key;
-use ringside_engine::outcome::{NotStored, Outcome, Reason};
+use ringside_engine::outcome::{Outcome, Reason};
 use ringside_engine::purge::{Force, Verdict};
-use ringside_engine::time::Mono;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -106,7 +106,7 @@ pub fn consider(shard: &Rc<Shard>, asked: Box<Asked>, guest: Option<Guest>) -> C
     if asked.content.is_some() {
         let forgotten = shard.questions.borrow_mut().note(asked.url, key);
         for question in forgotten {
-            drop_question(shard, question, Force::Hard);
+            purging::drop_question(shard, question, Force::Hard);
         }
     }
     let selected = held.len();
@@ -118,7 +118,7 @@ pub fn consider(shard: &Rc<Shard>, asked: Box<Asked>, guest: Option<Guest>) -> C
     let id = flight.join(guest);
     if insists {
         // Whoever comes later is better served by the newer fetch.
-        close_flights(shard, key);
+        purging::close_flights(shard, key);
     }
     list(shard, &flight);
     let held = Held {
@@ -321,223 +321,6 @@ pub fn unlist(shard: &Shard, flight: &Rc<Flight>) {
         if same.is_empty() {
             flights.remove(&flight.key);
         }
-    }
-}
-
-/// Nobody joins the flights of `key` any more, and none of them stores. A flight that left the list
-/// without this could store after a purge, or over a newer one's object.
-fn close_flights(shard: &Shard, key: Key) {
-    let flights = shard.flights.borrow_mut().remove(&key).unwrap_or_default();
-    flights
-        .iter()
-        .for_each(|flight| flight.give_up_storing(NotStored::Purged));
-}
-
-/// Makes `key` unservable, or stale: when this returns, no shard serves an object stored before
-/// as fresh, and no fetch begun before will store. That goes for answers to questions that were
-/// asked of it by QUERY, too.
-///
-/// Replicas need no letter for that: every use checks the object's `live` bit, which is cleared
-/// here. They are told to let go for the memory's sake only.
-pub fn purge(shard: &Shard, key: Key, force: Force) -> Purged {
-    let before_us = shard.purged.borrow_mut().note(key, rt::now_us());
-    shard.unmark(key);
-    let mut objects = drop_question(shard, key, force);
-    let questions = shard.questions.borrow_mut().of(key);
-    for question in &questions {
-        objects += drop_question(shard, *question, force);
-    }
-    if force == Force::Soft {
-        // They are stored still.
-        for question in questions {
-            shard.questions.borrow_mut().note(key, question);
-        }
-    }
-    shard.counters.purged.add(objects as u64);
-    shard.bury_dead();
-    Purged { objects, before_us }
-}
-
-/// What is stored by one key, and the fetches for it; returns how many objects there were.
-fn drop_question(shard: &Shard, key: Key, force: Force) -> usize {
-    close_flights(shard, key);
-    match force {
-        Force::Hard => shard.memory.borrow_mut().purge(key),
-        Force::Soft => soften(shard, key),
-    }
-}
-
-/// Puts stale copies in the place of all variants of `key`; returns how many.
-fn soften(shard: &Shard, key: Key) -> usize {
-    let now = rt::now();
-    let variants: Vec<_> = shard.memory.borrow().variants(key).cloned().collect();
-    // The oldest first: what is put in last is found first.
-    for object in variants.iter().rev() {
-        let facts = object.facts.soft_purged(now);
-        let softened = object.freshened(object.head(), object.notes(), facts);
-        let mut memory = shard.memory.borrow_mut();
-        match softened {
-            Some(softened) => {
-                memory.replace(object, softened);
-            }
-            // No memory for that: gone is stale enough.
-            None => memory.remove(object),
-        }
-    }
-    variants.len()
-}
-
-/// Purges at the key's home, wherever that is.
-pub async fn purge_anywhere(shard: &Rc<Shard>, key: Key, force: Force) -> Purged {
-    let home = shard.home(key);
-    if home == shard.id {
-        return purge(shard, key, force);
-    }
-    let ticket = shard.ticket();
-    let letter = Letter::Purge { ticket, key, force };
-    match shard.demand(home, ticket, letter).await {
-        Some(Told::Purged(purged)) => purged,
-        _ => Purged::default(),
-    }
-}
-
-/// Outdates everything that `whom` names, on every shard: when this returns, all obey. Returns
-/// how many objects are known to be hit; what is named by its group or path is found when it is
-/// asked for, and not counted.
-///
-/// One instant holds for all shards: what was asked for at or before it is outdated, wherever it is
-/// and whenever it comes. So a fetch begun before can't make anything servable.
-pub async fn decree_everywhere(shard: &Rc<Shard>, whom: Vec<Whom>, force: Force) -> usize {
-    let at = Mono(rt::now_us() / 1000);
-    let decree = Arc::new(Decree { whom, force, at });
-    let others = (0..shard.count).filter(|id| *id != shard.id);
-    let told: Vec<_> = others
-        .map(|other| {
-            let (ticket, decree) = (shard.ticket(), decree.clone());
-            shard.demand(other, ticket, Letter::Decree { ticket, decree })
-        })
-        .collect();
-    let mut count = obey(shard, &decree).objects;
-    for waiting in told {
-        if let Some(Told::Purged(there)) = waiting.await {
-            count += there.objects;
-        }
-    }
-    count
-}
-
-/// Carries a decree out here.
-pub fn obey(shard: &Shard, decree: &Decree) -> Purged {
-    let mut purges = shard.purges.borrow_mut();
-    let (force, at) = (decree.force, decree.at);
-    for whom in &decree.whom {
-        match whom {
-            Whom::All => purges.all(force, at),
-            Whom::Prefix { host, path } => purges.prefix(host, path, force, at),
-            Whom::Group(group) => purges.group(*group, force, at),
-        }
-    }
-    drop(purges);
-    // Whoever asks from now on is not to wait for what was asked for before.
-    for flight in shard.flights.borrow().values().flatten() {
-        flight.refuse_joins();
-    }
-    let everything = decree.whom.contains(&Whom::All);
-    let objects = match everything {
-        true => shard.memory.borrow().len(),
-        false => 0,
-    };
-    shard.counters.purged.add(objects as u64);
-    Purged {
-        objects,
-        before_us: 0,
-    }
-}
-
-/// Stores what another shard has fetched, unless it was purged meanwhile.
-pub fn keep(shard: &Shard, mut sent: Keepsake) {
-    match own_copy(shard, &sent.body) {
-        Some(body) => {
-            sent.body = body;
-            put(shard, &sent);
-        }
-        None => shard.counters.not_stored(NotStored::NoMemory),
-    }
-}
-
-fn put(shard: &Shard, sent: &Keepsake) {
-    if sent
-        .begun_us
-        .is_some_and(|begun| shard.purged.borrow().last_us(sent.key) > begun)
-    {
-        shard.counters.not_stored(NotStored::Purged);
-        return;
-    }
-    let parts = Parts {
-        key: sent.key,
-        facts: sent.facts,
-        head: &sent.head,
-        notes: Notes {
-            variant: sent.variant,
-            vary: &sent.vary,
-            groups: &sent.groups,
-        },
-        body: &sent.body,
-    };
-    let mut memory = shard.memory.borrow_mut();
-    let made = match sent.outline {
-        Some((bytes, version)) => memory.make_outline(&parts, bytes, version),
-        None => memory.make(&parts),
-    };
-    match made {
-        Some(object) => {
-            memory.put(object, sent.variants_max);
-            shard.counters.stored.add(1);
-        }
-        None => shard.counters.not_stored(NotStored::NoMemory),
-    }
-    drop(memory);
-    shard.bury_dead();
-}
-
-/// The same bytes on this shard's budget.
-fn own_copy(shard: &Shard, body: &[Piece]) -> Option<Vec<Piece>> {
-    let mut out = Vec::with_capacity(body.len());
-    for piece in body {
-        let mut filling = shard.memory.borrow_mut().filling(piece.len())?;
-        filling.copy(piece);
-        out.extend(filling.cut());
-    }
-    shard.bury_dead();
-    Some(out)
-}
-
-/// Hands what was fetched here to its home.
-pub fn bring(shard: &Shard, sent: Keepsake) {
-    let home = shard.home(sent.key);
-    if home == shard.id {
-        put(shard, &sent);
-    } else if shard.post.has_room(home) {
-        shard.send(home, Letter::Keep(Box::new(sent)));
-    } else {
-        shard.counters.not_stored(NotStored::Busy);
-    }
-}
-
-/// Waits until what was brought to `home` is there: letters are read in order. Whoever knows that a
-/// response has ended may rely on its being stored, wherever that is.
-pub async fn arrived(shard: &Shard, home: usize) {
-    // A sibling that has stopped answers no more, and nobody asks it any more.
-    if home != shard.id && !shard.stopping.get() {
-        let ticket = shard.ticket();
-        shard.demand(home, ticket, Letter::Ping { ticket }).await;
-    }
-}
-
-/// The same for all siblings.
-pub async fn arrived_everywhere(shard: &Shard) {
-    for home in 0..shard.count {
-        arrived(shard, home).await;
     }
 }
 

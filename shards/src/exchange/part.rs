@@ -13,7 +13,7 @@
 
 use super::content::Aside;
 use super::fetch::{self, Arrived, Fetch, Held};
-use super::home;
+use super::{home, keeping};
 use crate::shard::{RouteFacts, Shard};
 use crate::siblings::letter::{HeadSeen, Keepsake};
 use crate::store::flight::{self, Scope, Want};
@@ -127,7 +127,7 @@ fn bring(
     body: Vec<Piece>,
 ) {
     let start = cache::window(extent.first, Some(extent.whole)).start;
-    home::bring(
+    keeping::bring(
         shard,
         Keepsake {
             key: version.fragment(shard.setting.seed, key, start),
@@ -256,7 +256,7 @@ async fn store_discovered(
     let Some(outline) = outline else {
         let mut sent = fetch::keepsake(route, key, head, body, None);
         encode::push_length(&mut sent.head, extent.whole);
-        home::bring(shard, sent);
+        keeping::bring(shard, sent);
         return;
     };
     // The last bytes may begin in one fragment and end in another: then they were for the readers.
@@ -265,7 +265,7 @@ async fn store_discovered(
         let text = (validators(&head.head), head.facts);
         bring(shard, key, version, (&text.0, text.1), extent, body);
         let home = version.fragment(shard.setting.seed, key, within.start);
-        home::arrived(shard, shard.home(home)).await;
+        keeping::arrived(shard, shard.home(home)).await;
         if !flight.may_store() {
             return;
         }
