@@ -361,6 +361,17 @@ pub(crate) fn log_target(text: &str) -> Read<LogTarget> {
     }
 }
 
+/// Where objects are kept on disk.
+pub(crate) fn disk(text: &str) -> Read<PathBuf> {
+    match text {
+        _ if text.starts_with('/') && plain_path(text) => Ok(PathBuf::from(text)),
+        // Which directory the server is started in should not decide where its cache is.
+        _ if text.starts_with("~/") => Err(Some("write your home directory out".to_owned())),
+        _ => Err((plain_path(text) && !text.starts_with('.'))
+            .then(|| format!("did you mean `/{text}`?"))),
+    }
+}
+
 fn plain_path(text: &str) -> bool {
     !text.is_empty() && text.len() < FILE_BYTES_MAX && !text.chars().any(char::is_control)
 }

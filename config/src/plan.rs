@@ -16,6 +16,8 @@ pub struct Plan {
     pub shards: Shards,
     /// The memory budget.
     pub memory: Memory,
+    /// Where objects are kept on disk, in the order written, each path once; at most 8, mostly none.
+    pub disks: Vec<DiskPlan>,
     /// Where clients connect; never empty.
     pub listen: Vec<Listen>,
     /// Origins by name; a route points at one by index.
@@ -53,6 +55,16 @@ pub struct Shards {
 pub struct Memory {
     /// Bytes for cached bodies, bodies in flight and connection buffers, over all shards.
     pub size_bytes: u64,
+}
+
+/// `[disk]`, or one of several `[[disk]]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiskPlan {
+    /// A directory or a block device; absolute.
+    pub path: PathBuf,
+    /// Bytes it may take, over all shards. `None` is the whole of a block device; a directory needs
+    /// one, which is known when it is opened only.
+    pub size_bytes: Option<u64>,
 }
 
 /// `[[listen]]`
@@ -173,6 +185,12 @@ pub struct Cache {
     pub query_bytes: usize,
     /// `cache.fragments`: a range request on a miss asks the origin for fragments, not the whole.
     pub fragments: bool,
+    /// `cache.disk`
+    pub disk: DiskRule,
+    /// `cache.disk_object_max`: no larger object goes to disk.
+    pub disk_object_bytes_max: u64,
+    /// `cache.disk_uses`: uses in memory that bring an object to disk; at most 15.
+    pub disk_uses: u8,
     /// `cache.key`
     pub key: KeyOptions,
 }
@@ -197,6 +215,17 @@ pub enum SetCookie {
     Never,
     /// Without Set-Cookie, which no client gets then.
     Strip,
+}
+
+/// `cache.disk`: what goes to disk?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskRule {
+    /// What memory gives up after it was used often enough (default).
+    Auto,
+    /// All that is stored, at once.
+    Always,
+    /// Nothing.
+    Never,
 }
 
 /// `cache.accept_language`: when do two Accept-Language select the same stored response?

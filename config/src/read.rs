@@ -6,11 +6,12 @@
 use crate::faults::{Blame, Faults};
 use crate::kinds::{quoted, Or};
 use crate::names;
-use crate::plan::{Admin, Limits, Listen, Log, Memory, Origin, Plan, Proxy, Shards};
+use crate::plan::{Admin, DiskPlan, Limits, Listen, Log, Memory, Origin, Plan, Proxy, Shards};
 use crate::reference as options;
 use crate::view::View;
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use toml_edit::{ImDocument, TomlError, Value};
 
 mod cache;
@@ -42,6 +43,7 @@ fn plan(document: &ImDocument<&str>, blame: &mut Blame<'_>) -> Plan {
     Plan {
         shards: shards(&root, blame),
         memory: memory(&root, blame),
+        disks: disks(&root, blame),
         admin: admin(&root, &listen, blame),
         listen,
         origins,
@@ -91,6 +93,41 @@ fn memory(root: &View<'_>, blame: &mut Blame<'_>) -> Memory {
     Memory {
         size_bytes: table.read(&options::memory::SIZE, blame),
     }
+}
+
+fn disks(root: &View<'_>, blame: &mut Blame<'_>) -> Vec<DiskPlan> {
+    use options::disk::*;
+    let tables = root.one_or_more(&SECTION, "disk", blame);
+    // Paths that differ in their spelling only are equal; two names of one file show when opened.
+    let mut seen: HashMap<PathBuf, usize> = HashMap::new();
+    let mut all = Vec::new();
+    for table in &tables {
+        let path = table.read(&PATH, blame);
+        let size_bytes = table.read(&SIZE, blame);
+        let Some(path) = path else { continue };
+        let at = table.at_value(PATH.key);
+        match seen.get(&path) {
+            Some(first) => Again {
+                key: PATH.key,
+                at,
+                is_written: true,
+                shown: &path.display().to_string(),
+                first: *first,
+                expected: "every path once",
+            }
+            .refuse(table, blame),
+            None => {
+                seen.insert(path.clone(), at);
+            }
+        }
+        all.push(DiskPlan { path, size_bytes });
+    }
+    if let Some(table) = tables.get(DISKS_MAX) {
+        let found = format!("found {} disks", tables.len());
+        let expected = format!("at most {DISKS_MAX}");
+        blame.add(table.at(), SECTION.header, found, expected, None);
+    }
+    all
 }
 
 /// Where clients connect when nothing is said about it.

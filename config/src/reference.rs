@@ -6,14 +6,15 @@
 use crate::kinds::{At, Count, Flag, List, OneOf, Optional, Or, Required};
 use crate::kinds::{Size, Text, Time, WordOr, SOME};
 use crate::names;
-use crate::plan::{AcceptLanguage, ClientDirectives, Forwarded, HostPattern, LogFormat};
-use crate::plan::{LogTarget, Net, Server, SetCookie};
+use crate::plan::{AcceptLanguage, ClientDirectives, DiskRule, Forwarded, HostPattern};
+use crate::plan::{LogFormat, LogTarget, Net, Server, SetCookie};
 use crate::units::{GIB, KIB, MIB, TIB};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 pub(crate) mod cache_status;
 pub(crate) mod control;
+pub(crate) mod disk;
 mod page;
 pub(crate) mod route;
 mod shape;
@@ -27,13 +28,14 @@ pub(crate) static ROOT: Section = Section {
     header: "",
     meaning: "",
     options: &[],
-    later: &[("disk", "disk caches")],
+    later: &[],
 };
 
 /// Every table, in the order of the page.
 pub(crate) static SECTIONS: &[&Section] = &[
     &shards::SECTION,
     &memory::SECTION,
+    &disk::SECTION,
     &listen::SECTION,
     &origins::SECTION,
     &origin::SECTION,

@@ -178,6 +178,24 @@ impl<'d> View<'d> {
         view
     }
 
+    /// The tables `[[name]]` in this one, or the only one, which may be written `[name]`.
+    pub(crate) fn one_or_more(
+        &self,
+        section: &'static Section,
+        name: &str,
+        blame: &mut Blame<'_>,
+    ) -> Vec<Self> {
+        match self.entry(name).and_then(|(_, item)| item.as_table_like()) {
+            Some(table) => {
+                let mut view = self.absent(section, format!("[{name}]"));
+                let at = self.entry(name).map(|(_, item)| self.key_at(name, item));
+                view.fill(table, at, blame);
+                vec![view]
+            }
+            None => self.tables(section, name, blame),
+        }
+    }
+
     /// The tables `[[name]]` in this one.
     pub(crate) fn tables(
         &self,

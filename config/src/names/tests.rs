@@ -287,6 +287,25 @@ fn log_targets() {
 }
 
 #[test]
+fn disks() {
+    check(
+        disk,
+        &[
+            ("/", PathBuf::from("/")),
+            ("/var/cache", PathBuf::from("/var/cache/")),
+            ("/dev/nvme0n1", PathBuf::from("/dev/nvme0n1")),
+        ],
+        &[
+            ("", None),
+            ("cache", Some("did you mean `/cache`?")),
+            ("./cache", None),
+            ("~/cache", Some("write your home directory out")),
+            ("/a\0b", None),
+        ],
+    );
+}
+
+#[test]
 fn nets() {
     let net_of = |ip: &str, prefix| Net {
         address: ip.parse().unwrap(),

@@ -36,6 +36,9 @@ pub(super) fn cache(route: &View<'_>, blame: &mut Blame<'_>) -> Cache {
         no_vary_search: table.read(&NO_VARY_SEARCH, blame),
         query_bytes: table.read(&QUERY_BYTES, blame) as usize,
         fragments: table.read(&FRAGMENTS, blame),
+        disk: table.read(&DISK, blame),
+        disk_object_bytes_max: table.read(&DISK_OBJECT_MAX, blame),
+        disk_uses: table.read(&DISK_USES, blame) as u8,
         key: key(&table, blame),
     }
 }

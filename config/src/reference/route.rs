@@ -27,6 +27,9 @@ pub(crate) static SECTION: Section = Section {
         &NO_VARY_SEARCH,
         &QUERY_BYTES,
         &FRAGMENTS,
+        &DISK,
+        &DISK_OBJECT_MAX,
+        &DISK_USES,
         &KEY_IGNORE,
         &KEY_KEEP,
         &KEY_SORT,
@@ -217,6 +220,42 @@ pub(crate) static FRAGMENTS: Opt<Flag> = Opt {
         "A range request that finds nothing stored asks the origin for the fragments of 1 MiB \
               that it needs; otherwise for the whole.",
     example: "false",
+};
+pub(crate) static DISK: Opt<OneOf<DiskRule>> = Opt {
+    key: "cache.disk",
+    kind: OneOf(&[
+        ("auto", DiskRule::Auto),
+        ("always", DiskRule::Always),
+        ("never", DiskRule::Never),
+    ]),
+    default: || DiskRule::Auto,
+    meaning:
+        "What goes to disk, where there is a `[disk]`: what memory gives up after it was used \
+              `cache.disk_uses` times, all that is stored and at once, or nothing.",
+    example: "\"always\"",
+};
+pub(crate) static DISK_OBJECT_MAX: Opt<Size> = Opt {
+    key: "cache.disk_object_max",
+    kind: Size {
+        min: 0,
+        max: 64 * TIB,
+    },
+    default: || GIB,
+    meaning: "No response whose content is larger than this goes to disk.",
+    example: "\"16MiB\"",
+};
+pub(crate) static DISK_USES: Opt<Count> = Opt {
+    key: "cache.disk_uses",
+    kind: Count {
+        min: 0,
+        max: 15,
+        of: "uses",
+    },
+    default: || 1,
+    meaning:
+        "With `cache.disk = \"auto\"`: how often a response must have been served from memory \
+              to go to disk when memory gives it up; 0 brings all there that is given up.",
+    example: "3",
 };
 pub(crate) static KEY_IGNORE: Opt<Optional<List<String>>> = Opt {
     key: "cache.key.ignore",

@@ -110,7 +110,8 @@ fn columns_are_characters() {
 
 #[test]
 fn unknown_tables_and_keys() {
-    let tables = "one of `shards`, `memory`, `listen`, `origins`, `sites`, `limits`, `proxy`, \
+    let tables =
+        "one of `shards`, `memory`, `disk`, `listen`, `origins`, `sites`, `limits`, `proxy`, \
                   `cache_status`, `control`, `log`, `admin`";
     let route = "one of `path`, `origin`, `cache`";
     let cases = [
@@ -162,13 +163,7 @@ fn unknown_tables_and_keys() {
 
 #[test]
 fn what_comes_later_is_said_to() {
-    let disk = "not yet: disk caches come with a later release; take it out until then";
     let files = "not yet: static files come with a later release; take it out until then";
-    check_after("[disk]\npath = \"/x\"\n", &format!("3:1: [disk]: {disk}"));
-    check_after(
-        "[[disk]]\npath = \"/x\"\n[[disk]]\n",
-        &format!("3:1: [[disk]]: {disk}"),
-    );
     check_after(
         "[[sites]]\n[[sites.routes]]\nfiles = \"/srv\"\n",
         &format!("5:1: [[sites.routes]] files: {files}"),
@@ -203,7 +198,7 @@ fn tables_of_the_wrong_shape() {
         "5:9: [[sites.routes]] cache: found \"off\"; expected true, false or a table { enabled, \
          default, heuristic, refresh, lifetime_max, negative, jitter, stale_while_revalidate, \
          stale_if_error, set_cookie, accept_language, variants, no_vary_search, query_bytes, \
-         fragments, key }",
+         fragments, disk, disk_object_max, disk_uses, key }",
     );
     check_after(
         "[[sites]]\n[[sites.routes]]\ncache.refresh = \"1h\"\n",
@@ -317,6 +312,59 @@ fn the_admin_address_is_its_own() {
         "6:11: [admin] address: found \"[::]:80\", which clients connect to; expected another \
          address than \"[::1]:80\"",
     );
+}
+
+#[test]
+fn disks_are_told_apart_by_their_paths() {
+    let path = "expected the absolute path of a directory or block device, such as \
+                \"/var/cache/ringside\"";
+    let size = "expected a size from 64MiB to 64TiB, such as \"500GiB\"";
+    for (lines, expected) in [
+        (
+            "[disk]\nsize = \"1GiB\"",
+            format!("3:1: [disk] path: missing; {path}"),
+        ),
+        (
+            "[[disk]]\nsize = \"1GiB\"",
+            format!("3:1: [[disk]] path: missing; {path}"),
+        ),
+        (
+            "[disk]\npath = \"var/cache\"",
+            format!("4:8: [disk] path: found \"var/cache\"; {path}; did you mean `/var/cache`?"),
+        ),
+        (
+            "[disk]\npath = \"/a\"\nsize = \"63MiB\"",
+            format!("5:8: [disk] size: found \"63MiB\"; {size}"),
+        ),
+        (
+            "[disk]\npath = \"/a\"\nsize = \"500G\"",
+            format!("5:8: [disk] size: found \"500G\"; {size}; did you mean `500GiB`?"),
+        ),
+        (
+            "[disk]\npath = \"/a\"\nsze = \"1GiB\"",
+            "5:1: [disk] sze: unknown key; expected `path` or `size`; did you mean `size`?"
+                .to_owned(),
+        ),
+        (
+            "[[disk]]\npath = \"/a\"\n[[disk]]\npath = \"/a/.//\"",
+            "6:8: [[disk]] path: found \"/a/.//\" again; expected every path once; line 4 has it \
+             already"
+                .to_owned(),
+        ),
+        (
+            "[disk]\npath = \"/a\"\n[[disk]]\npath = \"/b\"",
+            "5:1: not TOML: invalid table header; duplicate key `disk` in document root".to_owned(),
+        ),
+    ] {
+        check_after(&format!("{lines}\n"), &expected);
+    }
+    check(
+        &format!("disk = \"/a\"\n{}", minimal()),
+        "1:8: disk: found \"/a\"; expected any number of tables, each under [[disk]]",
+    );
+    let disk = |n| format!("[[disk]]\npath = \"/{n}\"\n");
+    let nine: String = (1..=9).map(disk).collect();
+    check_after(&nine, "19:1: [[disk]]: found 9 disks; expected at most 8");
 }
 
 #[test]

@@ -7,6 +7,11 @@ const WIDE: &str = r#"
 listen = [{ address = ":80" }, { address = "[::1]:81", backlog = 3 }]
 [shards]
 count = "auto"
+[[disk]]
+path = "/a"
+size = "64MiB"
+[[disk]]
+path = "/b"
 [origins.app]
 servers = ["a", "[::1]:80", "127.0.0.1"]
 idle = "1m30s"
@@ -20,6 +25,7 @@ origin = "b"
 cache.key = { ignore = ["utm_*"], sort = false }
 cache.negative = { 404 = "10s", 5xx = "1s" }
 cache.stale_if_error = "off"
+cache.disk = "always"
 [[sites.routes]]
 origin = "app"
 cache = false

@@ -15,6 +15,9 @@ fn text(section: &Section, lines: &[String]) -> String {
         "listen" if !lines.contains("address") => {
             format!("{}[[listen]]\naddress = \":80\"\n{lines}\n", minimal())
         }
+        "disk" if !lines.contains("path") => {
+            format!("{}[[disk]]\npath = \"/a\"\n{lines}\n", minimal())
+        }
         _ => format!("{}{}\n{lines}\n", minimal(), section.header),
     }
 }
@@ -130,7 +133,7 @@ fn a_key_outside_the_table_is_refused_everywhere() {
             found[0]
         );
     });
-    assert_eq!(tables, 20, "options of cache and the tables in it");
+    assert_eq!(tables, 23, "options of cache and the tables in it");
 }
 
 #[test]

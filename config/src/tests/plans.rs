@@ -2,9 +2,10 @@
 
 use super::plan;
 use crate::{
-    minimal, AcceptLanguage, Admin, Cache, CacheStatus, ClientDirectives, Control, Forwarded,
-    HostPattern, KeyOptions, Limits, Listen, Log, LogFormat, LogTarget, Memory, Net, Origin, Plan,
-    Proxy, Refresh, Route, Server, SetCookie, Shards, Site, StatusTo, EXAMPLE,
+    minimal, AcceptLanguage, Admin, Cache, CacheStatus, ClientDirectives, Control, DiskPlan,
+    DiskRule, Forwarded, HostPattern, KeyOptions, Limits, Listen, Log, LogFormat, LogTarget,
+    Memory, Net, Origin, Plan, Proxy, Refresh, Route, Server, SetCookie, Shards, Site, StatusTo,
+    EXAMPLE,
 };
 use std::net::Ipv6Addr;
 use std::time::Duration;
@@ -30,6 +31,9 @@ fn cache() -> Cache {
         no_vary_search: true,
         query_bytes: 64 << 10,
         fragments: true,
+        disk: DiskRule::Auto,
+        disk_object_bytes_max: 1 << 30,
+        disk_uses: 1,
         key: KeyOptions::default(),
     }
 }
@@ -45,6 +49,7 @@ fn defaults() -> Plan {
         memory: Memory {
             size_bytes: 512 << 20,
         },
+        disks: Vec::new(),
         listen: vec![Listen {
             address: ([0, 0, 0, 0], 8080).into(),
             backlog: 4096,
@@ -138,6 +143,11 @@ fn every_option_reaches_its_place() {
         replicas = 0
         [memory]
         size = 9000000
+        [[disk]]
+        path = "/var/cache/ringside"
+        size = "64MiB"
+        [[disk]]
+        path = "/dev/nvme0n1"
         [[listen]]
         address = ":80"
         [[listen]]
@@ -175,6 +185,9 @@ fn every_option_reaches_its_place() {
         cache.no_vary_search = false
         cache.query_bytes = 0
         cache.fragments = false
+        cache.disk = "never"
+        cache.disk_object_max = 0
+        cache.disk_uses = 15
         cache.key = { ignore = ["utm_*"], sort = true }
         [[sites.routes]]
         origin = "b"
@@ -217,6 +230,16 @@ fn every_option_reaches_its_place() {
         memory: Memory {
             size_bytes: 9_000_000,
         },
+        disks: vec![
+            DiskPlan {
+                path: "/var/cache/ringside".into(),
+                size_bytes: Some(64 << 20),
+            },
+            DiskPlan {
+                path: "/dev/nvme0n1".into(),
+                size_bytes: None,
+            },
+        ],
         listen: vec![
             Listen {
                 address: ([0, 0, 0, 0], 80).into(),
@@ -289,6 +312,9 @@ fn every_option_reaches_its_place() {
                         no_vary_search: false,
                         query_bytes: 0,
                         fragments: false,
+                        disk: DiskRule::Never,
+                        disk_object_bytes_max: 0,
+                        disk_uses: 15,
                         key: KeyOptions {
                             ignore: vec!["utm_*".to_owned()],
                             keep: vec![],
@@ -390,6 +416,32 @@ fn one_plan_has_many_spellings() {
             minimal()
         )),
     );
+}
+
+#[test]
+fn one_disk_needs_single_brackets_only() {
+    let one = plan(&format!(
+        "{}[disk]\npath = \"/a\"\nsize = \"1GiB\"",
+        minimal()
+    ));
+    let path = "/a".into();
+    let size_bytes = Some(1 << 30);
+    assert_eq!(one.disks, [DiskPlan { path, size_bytes }]);
+    for same in [
+        "[[disk]]\npath = \"/a\"\nsize = \"1GiB\"",
+        "disk = { path = \"/a\", size = \"1GiB\" }",
+        "disk = [{ path = \"/a\", size = \"1GiB\" }]",
+        "disk.path = \"/a/\"\ndisk.size = \"1GiB\"",
+    ] {
+        assert_eq!(plan(&format!("{same}\n{}", minimal())), one, "{same}");
+    }
+}
+
+#[test]
+fn eight_disks_may_lie_within_each_other() {
+    let disk = |n| format!("[[disk]]\npath = \"{}\"\n", "/a".repeat(n));
+    let text: String = (1..=8).map(disk).collect();
+    assert_eq!(plan(&format!("{}{text}", minimal())).disks.len(), 8);
 }
 
 #[test]

@@ -218,7 +218,8 @@ fn lifetimes_by_status_are_for_statuses_that_others_may_get() {
         "7: [[sites.routes]] cache.negativ: unknown key; expected one of `enabled`, `default`, \
          `heuristic`, `refresh`, `lifetime_max`, `negative`, `jitter`, `stale_while_revalidate`, \
          `stale_if_error`, `set_cookie`, `accept_language`, `variants`, `no_vary_search`, \
-         `query_bytes`, `fragments`, `key`; did you mean `negative`?",
+         `query_bytes`, `fragments`, `disk`, `disk_object_max`, \
+         `disk_uses`, `key`; did you mean `negative`?",
     );
 }
 
@@ -260,7 +261,7 @@ fn slips_in_the_names_of_the_newer_rules() {
     );
     check_after(
         "[cache-status]\nkey = true\n",
-        "3:1: [cache-status]: unknown table; expected one of `shards`, `memory`, `listen`, \
+        "3:1: [cache-status]: unknown table; expected one of `shards`, `memory`, `disk`, `listen`, \
          `origins`, `sites`, `limits`, `proxy`, `cache_status`, `control`, `log`, `admin`; did you \
          mean `cache_status`?",
     );
@@ -320,6 +321,20 @@ fn values_of_the_newer_rules() {
             "query_bytes = \"2MiB\"",
             "21: [[sites.routes]] cache.query_bytes: found \"2MiB\"; expected a size from 0B to 1MiB, \
              such as \"8KiB\"".to_owned(),
+        ),
+        (
+            "disk = \"off\"",
+            "14: [[sites.routes]] cache.disk: found \"off\"; expected one of \"auto\", \"always\", \
+             \"never\"".to_owned(),
+        ),
+        (
+            "disk_object_max = \"1G\"",
+            "25: [[sites.routes]] cache.disk_object_max: found \"1G\"; expected a size from 0B to \
+             64TiB, such as \"16MiB\"; did you mean `1GiB`?".to_owned(),
+        ),
+        (
+            "disk_uses = 16",
+            "19: [[sites.routes]] cache.disk_uses: found 16; expected a number of uses from 0 to 15".to_owned(),
         ),
         (
             "fragments = \"off\"",
