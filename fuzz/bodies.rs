@@ -1,4 +1,5 @@
-//! What is tried on bytes that a peer might send, and what must hold whatever they are.
+//! What is tried on bytes that a peer might send or a disk might hold, and what must be true
+//! whatever they are.
 //!
 //! One body per fuzz target. They are included twice: by the targets in `fuzz_targets/`, which
 //! libFuzzer drives, and by the engine's test `mutations`, which drives them from seeds without
@@ -17,10 +18,13 @@ use std::net::{IpAddr, Ipv4Addr};
 
 #[path = "bodies/caching.rs"]
 mod caching;
+#[path = "bodies/store.rs"]
+mod store;
 #[path = "bodies/structured.rs"]
 mod structured;
 
 pub(crate) use caching::{caching, EXCHANGES};
+pub(crate) use store::{statements, store_bytes, store_scan, store_sealed, DISKS, STATEMENTS};
 pub(crate) use structured::{search, structured, SEARCHES, STRUCTURED};
 
 const LIMITS: HeadLimits = HeadLimits {
@@ -44,6 +48,10 @@ pub(crate) const ALL: &[Target] = &[
     ("structured", structured, STRUCTURED),
     ("search", search, SEARCHES),
     ("caching", caching, EXCHANGES),
+    ("statements", statements, STATEMENTS),
+    ("store_bytes", store_bytes, DISKS),
+    ("store_scan", store_scan, DISKS),
+    ("store_sealed", store_sealed, DISKS),
 ];
 
 const REQUESTS: &[&[u8]] = &[

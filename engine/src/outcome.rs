@@ -90,6 +90,8 @@ words! {
 pub enum Outcome {
     /// From the cache, fresh.
     Hit,
+    /// The same, read from disk.
+    DiskHit,
     /// From the cache, after the origin confirmed it.
     Revalidated(Reason),
     /// From the cache, stale, as the rules allow.
@@ -108,7 +110,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// How many outcomes there are.
-    pub const COUNT: usize = 8;
+    pub const COUNT: usize = 9;
     /// Their words, by index.
     pub const WORDS: [&'static str; Self::COUNT] = [
         "hit",
@@ -119,6 +121,7 @@ impl Outcome {
         "pass",
         "tunnel",
         "refused",
+        "disk-hit",
     ];
 
     /// Its place in [`Outcome::WORDS`].
@@ -133,6 +136,7 @@ impl Outcome {
             Outcome::Pass(_) => 5,
             Outcome::Tunnel => 6,
             Outcome::Refused(_) => 7,
+            Outcome::DiskHit => 8,
         }
     }
 
@@ -146,7 +150,7 @@ impl Outcome {
     #[must_use]
     pub const fn reason(self) -> Reason {
         match self {
-            Outcome::Hit | Outcome::Tunnel => Reason::None,
+            Outcome::Hit | Outcome::DiskHit | Outcome::Tunnel => Reason::None,
             Outcome::Revalidated(reason)
             | Outcome::Stale(reason)
             | Outcome::Miss(reason)
@@ -228,6 +232,7 @@ mod tests {
             Outcome::Pass(Reason::Method),
             Outcome::Tunnel,
             Outcome::Refused(Reason::BadRequest),
+            Outcome::DiskHit,
         ];
         for (at, outcome) in all.into_iter().enumerate() {
             assert_eq!(outcome.index(), at);

@@ -4,7 +4,8 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Wall(pub i64);
 
-/// Milliseconds on a clock that never jumps, since the process started.
+/// Milliseconds on a clock that never jumps. It counts from the Unix epoch as the wall clock stood
+/// when the process started, so that instants can be kept over a restart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mono(pub u64);
 

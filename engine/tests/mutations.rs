@@ -5,8 +5,11 @@
 #[path = "../../fuzz/bodies.rs"]
 mod bodies;
 
-/// Cases per target; all of them together take about a second.
+/// Cases per target; all of them together take a second or two.
 const CASES: u32 = 40_000;
+
+/// Cases per target where each writes and reads a segment.
+const STORE_CASES: u32 = 3_000;
 
 /// SplitMix64: a few lines, and the same numbers for ever.
 struct Chance(u64);
@@ -118,7 +121,7 @@ impl Drop for Case<'_> {
 }
 
 #[test]
-fn whatever_a_peer_sends_the_promises_hold() {
+fn whatever_comes_from_peers_and_disks_the_promises_hold() {
     let seed = std::env::var("RINGSIDE_SEED")
         .ok()
         .and_then(|text| text.parse().ok());
@@ -127,7 +130,9 @@ fn whatever_a_peer_sends_the_promises_hold() {
         // The starts as they are: a target that cannot read them tests nothing.
         starts.iter().for_each(|bytes| body(bytes));
         let mut chance = Chance(seed);
-        for case in 0..CASES {
+        let is_store = name.starts_with("store_");
+        let cases = if is_store { STORE_CASES } else { CASES };
+        for case in 0..cases {
             let mut bytes = chance.pick(starts).to_vec();
             let other = chance.pick(starts);
             mutate(&mut bytes, other, &mut chance);

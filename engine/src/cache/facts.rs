@@ -140,6 +140,50 @@ impl Facts {
         self.lifetime > self.age(now)
     }
 
+    /// As they are stored: a count in bytes, the little end first, in the order of the fields.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        let (wide, narrow) = bytes.split_at_mut(8);
+        wide.copy_from_slice(&self.received.0.to_le_bytes());
+        let words = [
+            self.delay_ms,
+            self.initial_age,
+            self.lifetime,
+            self.stale_while,
+            self.stale_error,
+            u32::from(self.status) | u32::from(self.flags) << 16,
+        ];
+        for (four, word) in narrow.chunks_exact_mut(4).zip(words) {
+            four.copy_from_slice(&word.to_le_bytes());
+        }
+        bytes
+    }
+
+    /// From these bytes; none when they have no status code. Flags that are not known here are
+    /// kept.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8; 32]) -> Option<Facts> {
+        let (wide, narrow) = bytes.split_at(8);
+        let received = u64::from_le_bytes(wide.try_into().ok()?);
+        let mut words = [0; 6];
+        for (word, four) in words.iter_mut().zip(narrow.chunks_exact(4)) {
+            *word = u32::from_le_bytes(four.try_into().ok()?);
+        }
+        let [delay_ms, initial_age, lifetime, stale_while, stale_error, last] = words;
+        let status = (last & 0xffff) as u16;
+        (100..=999).contains(&status).then_some(Facts {
+            received: Mono(received),
+            delay_ms,
+            initial_age,
+            lifetime,
+            stale_while,
+            stale_error,
+            status,
+            flags: (last >> 16) as u16,
+        })
+    }
+
     /// Seconds of freshness left; 0 when stale.
     pub fn fresh_for(&self, now: Mono) -> u32 {
         self.lifetime.saturating_sub(self.age(now))

@@ -39,7 +39,10 @@ pub fn live(
     if prediction.lookup == Lookup::Cache {
         tell_stored(&mut steps, request, inspection);
         tell_selected(&mut steps, policy, inspection, &prediction, now);
-        if matches!(prediction.outcome, Outcome::Hit | Outcome::Stale(_)) {
+        if matches!(
+            prediction.outcome,
+            Outcome::Hit | Outcome::DiskHit | Outcome::Stale(_)
+        ) {
             tell_answer(&mut steps, request, &prediction);
         } else {
             tell_way(&mut steps, request, policy, inspection, &prediction, now);

@@ -83,7 +83,7 @@ pub struct Stored {
     pub body_bytes: u64,
     /// How much is there of what its answer takes.
     pub kept: Kept,
-    /// Where the content lies: `memory`, `file`, `fragments`.
+    /// Where the content lies: `memory`, `file`, `fragments`, or [`DISK`].
     pub tier: &'static str,
     /// How often it was used, as far as that was counted.
     pub uses: u32,
@@ -94,6 +94,9 @@ pub struct Stored {
     /// How many groups it is in.
     pub groups: usize,
 }
+
+/// The tier of what lies on disk and nowhere else.
+pub const DISK: &str = "disk";
 
 /// How much of the content that an answer takes is stored: all of it, but for fragments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! What would happen to a request: the decisions in the order in which the shards come to them.
 
 use super::text::parse_stored;
-use super::{Inspection, Kept, Stored};
+use super::{Inspection, Kept, Stored, DISK};
 use crate::cache::{self, Facts, Lookup, Policy, Serve};
 use crate::http::{Method, Request, ResponseHead};
 use crate::outcome::{Outcome, Reason};
@@ -51,6 +51,7 @@ pub(super) fn predict<'i>(
             let facts = facts_now(stored, now);
             let serve = cache::serve(request, &facts, policy, now);
             let served = match serve {
+                Serve::Fresh if facts.is_fresh(now) && stored.tier == DISK => Ok(Outcome::DiskHit),
                 Serve::Fresh if facts.is_fresh(now) => Ok(Outcome::Hit),
                 // The client takes it stale (RFC 9111, 5.2.1.2).
                 Serve::Fresh => Ok(Outcome::Stale(stale_by(stored, Reason::Expired, now))),
@@ -62,7 +63,7 @@ pub(super) fn predict<'i>(
                 Ok(_) if !guards_hold(request, stored) => Reason::Precondition,
                 Ok(_) if lacks(request, policy, stored) => Reason::PartMissing,
                 // It is fetched, whatever else there is to say of the request.
-                Ok(Outcome::Hit) if stored.kept == Kept::Less => {
+                Ok(Outcome::Hit | Outcome::DiskHit) if stored.kept == Kept::Less => {
                     prediction.why = Reason::PartMissing;
                     prediction.outcome = Outcome::Miss(Reason::PartMissing);
                     return prediction;

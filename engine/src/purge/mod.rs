@@ -10,6 +10,7 @@
 //! | how far back one reaches, and how hard | `reach` |
 //! | prefixes of URLs | `prefixes` |
 //! | groups, by name (RFC 9875) | [`groups`] |
+//! | statements as bytes, to outlive the process | `statement` |
 //! | all of them together | here |
 //!
 //! Bounded by [`limits`](crate::limits). At a bound, statements are merged into coarser ones that
@@ -21,8 +22,10 @@
 pub mod groups;
 mod prefixes;
 mod reach;
+mod statement;
 
 pub use reach::{Force, Verdict};
+pub use statement::{statement_all, statement_group, statement_prefix};
 
 use crate::limits::PURGED_GROUPS_MAX;
 use crate::time::Mono;
@@ -82,16 +85,23 @@ impl Purges {
 
     /// Everything that was born at or before `at`.
     pub fn all(&mut self, force: Force, at: Mono) {
-        self.note(at);
-        self.all.join(Reach::of(force, at));
+        self.add_all(Reach::of(force, at));
+    }
+
+    fn add_all(&mut self, reach: Reach) {
+        self.note(reach);
+        self.all.join(reach);
         self.drop_covered();
     }
 
     /// Every URL of this host whose path and query begin with `path`; with an empty `host`, of
     /// every host. Both as in [`About`].
     pub fn prefix(&mut self, host: &[u8], path: &[u8], force: Force, at: Mono) {
-        self.note(at);
-        let reach = Reach::of(force, at);
+        self.add_prefix(host, path, Reach::of(force, at));
+    }
+
+    fn add_prefix(&mut self, host: &[u8], path: &[u8], reach: Reach) {
+        self.note(reach);
         if self.all.covers(reach) {
             return;
         }
@@ -103,8 +113,11 @@ impl Purges {
 
     /// Everything in this group, as [`groups`] has hashed its name.
     pub fn group(&mut self, group: u64, force: Force, at: Mono) {
-        self.note(at);
-        let reach = Reach::of(force, at);
+        self.add_group(group, Reach::of(force, at));
+    }
+
+    fn add_group(&mut self, group: u64, reach: Reach) {
+        self.note(reach);
         if self.all.covers(reach) || self.grouped.covers(reach) {
             return;
         }
@@ -142,8 +155,19 @@ impl Purges {
         worst
     }
 
-    fn note(&mut self, at: Mono) {
-        self.latest = self.latest.max(at);
+    /// Everything that has a group.
+    fn add_grouped(&mut self, reach: Reach) {
+        self.note(reach);
+        if self.all.covers(reach) {
+            return;
+        }
+        self.grouped.join(reach);
+        let grouped = self.grouped;
+        self.groups.retain(|_, reach| !grouped.covers(*reach));
+    }
+
+    fn note(&mut self, reach: Reach) {
+        self.latest = self.latest.max(reach.latest());
         self.changes += 1;
     }
 

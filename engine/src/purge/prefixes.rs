@@ -45,6 +45,12 @@ impl Prefixes {
         self.sorted.len()
     }
 
+    /// All of them, each with its host and path.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8], Reach)> + '_ {
+        let sorted = self.sorted.iter();
+        sorted.map(|held| (&*held.host, &*held.path, held.reach))
+    }
+
     /// Makes a statement. Gives back one that found no neighbour to be merged with when there
     /// were too many: it must count for everything.
     pub(super) fn add(&mut self, host: &[u8], path: &[u8], reach: Reach) -> Option<Reach> {

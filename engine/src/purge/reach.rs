@@ -81,6 +81,29 @@ impl Reach {
         self.hard_before >= other.hard_before && self.newest() >= other.soft_before
     }
 
+    /// The newest instant at which something could have been born that it hits.
+    pub(super) fn latest(self) -> Mono {
+        Mono(self.newest().saturating_sub(1))
+    }
+
+    /// Hits nothing.
+    pub(super) fn is_empty(self) -> bool {
+        self.newest() == 0
+    }
+
+    /// As two numbers, hard and soft.
+    pub(super) fn to_words(self) -> [u64; 2] {
+        [self.hard_before, self.soft_before]
+    }
+
+    /// From these numbers.
+    pub(super) fn of_words([hard_before, soft_before]: [u64; 2]) -> Reach {
+        Reach {
+            hard_before,
+            soft_before,
+        }
+    }
+
     /// Its newest instant, as a number to compare.
     pub(super) fn newest(self) -> u64 {
         self.hard_before.max(self.soft_before)

@@ -296,6 +296,62 @@ proptest! {
     }
 }
 
+fn stated_in_bytes((what, force, at): &(Stated, Force, u64)) -> Vec<u8> {
+    match what {
+        Stated::All => statement_all(*force, Mono(*at)),
+        Stated::Prefix(host, path) => {
+            statement_prefix(host.as_bytes(), path.as_bytes(), *force, Mono(*at))
+        }
+        Stated::Group(group) => statement_group(*group, *force, Mono(*at)),
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_was_stated_holds_after_a_restart(
+        stated in proptest::collection::vec(any_statement(), 0..40),
+        objects in proptest::collection::vec(any_object(), 1..20),
+    ) {
+        let (mut purges, mut listed) = (Purges::new(), Vec::new());
+        for statement in &stated {
+            state(&mut purges, statement);
+            listed.extend(stated_in_bytes(statement));
+        }
+        let mut snapshot = Vec::new();
+        purges.write(&mut snapshot);
+        let (mut of_list, mut of_snapshot) = (Purges::new(), Purges::new());
+        prop_assert!(of_list.read(&listed) && of_snapshot.read(&snapshot));
+        // Once more, and the one after the other, says nothing new.
+        let mut of_both = of_snapshot.clone();
+        prop_assert!(of_both.read(&listed) && of_both.read(&snapshot));
+        for read in [&of_list, &of_snapshot, &of_both] {
+            prop_assert_eq!(read.latest(), purges.latest());
+            for object in &objects {
+                prop_assert_eq!(judged(read, object), judged(&purges, object), "{:?}", object);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_merged_holds_after_a_restart() {
+    let mut purges = Purges::new();
+    for n in 0..=PURGED_GROUPS_MAX as u64 {
+        purges.group(n.wrapping_mul(0x9e37_79b9_7f4a_7c15), Force::Hard, Mono(n));
+    }
+    assert!(!purges.grouped.is_empty(), "merged");
+    for n in 0..3 * PURGED_PREFIXES_MAX as u64 {
+        let path = format!("/{n:03}");
+        purges.prefix(b"h", path.as_bytes(), Force::Soft, Mono(n));
+    }
+    let (mut snapshot, mut read) = (Vec::new(), Purges::new());
+    purges.write(&mut snapshot);
+    assert!(read.read(&snapshot));
+    assert_eq!((read.all, read.grouped), (purges.all, purges.grouped));
+    assert_eq!(read.groups, purges.groups);
+    assert!(read.prefixes.iter().eq(purges.prefixes.iter()));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]

@@ -3,7 +3,8 @@
 //!
 //! Appended as a line of its own below those of the caches nearer to the origin, as section 2 asks:
 //! the first member is the one nearest to the origin, the last one is nearest to the client. The words of
-//! `detail` are those of [`Reason`], as in the log and in metrics.
+//! `detail` are those of [`Reason`], as in the log and in metrics; of a hit it tells when it came from
+//! disk.
 //!
 //! Part of every answer, the quick ones too: nothing is allocated but room in `out`.
 
@@ -63,6 +64,8 @@ pub fn push(out: &mut Vec<u8>, name: &str, status: &Status<'_>) {
     if status.detail && !is_said(reason, way) {
         out.extend_from_slice(b"; detail=");
         out.extend_from_slice(reason.word().as_bytes());
+    } else if status.detail && matches!(status.outcome, Outcome::DiskHit) {
+        out.extend_from_slice(b"; detail=disk");
     }
     out.extend_from_slice(b"\r\n");
 }
@@ -81,7 +84,7 @@ const PARTIAL: &str = "; fwd=partial";
 /// From the cache, or why it went forward (2.1 and 2.2).
 fn way(status: &Status<'_>) -> &'static str {
     match status.outcome {
-        Outcome::Hit => HIT,
+        Outcome::Hit | Outcome::DiskHit => HIT,
         // "A stale response that is used without going forward … can be considered a hit" (2.1):
         // one in whose place the origin has sent an error did go forward.
         Outcome::Stale(_) if status.forwarded.is_none() => HIT,

@@ -1,4 +1,4 @@
-//! A shard's entries: found by key, several variants to a key, evicted by S3-FIFO.
+//! A shard's entries: found by key, several variants to a key, evicted by S3-FIFO or nearly so.
 //!
 //! | part | bytes an entry |
 //! |---|---|
@@ -28,8 +28,8 @@ pub trait Entry {
     fn key(&self) -> Key;
     /// Bytes it takes. Never changes while it is stored.
     fn cost(&self) -> usize;
-    /// Was it used since this was last asked?
-    fn take_touched(&self) -> bool;
+    /// How often it was used since this was last asked; 3 stands for more, too.
+    fn take_uses(&self) -> u8;
 }
 
 /// Tables; a power of two.
@@ -142,9 +142,16 @@ impl<T: Entry> Index<T> {
     /// Takes the next victim out; `None` when there is nothing left. Bounded work: it passes over
     /// few entries that are in use, then takes one of those.
     pub fn evict(&mut self) -> Option<T> {
-        let look = |entry: &T| (entry.take_touched(), entry.cost());
+        Some(self.evict_with_past()?.0)
+    }
+
+    /// The same, and whether it had been used before, here or when it was last stored: it was in
+    /// main.
+    pub fn evict_with_past(&mut self) -> Option<(T, bool)> {
+        let look = |entry: &T| (entry.take_uses(), entry.cost());
         let victim = self.queues.victim(&mut self.slab, look)?;
-        self.remove(Slot(victim))
+        let reused = self.queues.is_in_main(&self.slab, victim);
+        Some((self.remove(Slot(victim))?, reused))
     }
 
     /// The sum of all costs.
@@ -163,6 +170,18 @@ impl<T: Entry> Index<T> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.slab.len() == 0
+    }
+
+    /// The entries in `count` slots from `from` on, and where to go on; 0 after the last slot.
+    pub fn walk(&self, from: u32, count: u32) -> (u32, impl Iterator<Item = (u32, &T)>) {
+        let end = from.saturating_add(count);
+        let next = if self.slab.node(end).is_some() {
+            end
+        } else {
+            0
+        };
+        let entries = (from..end).filter_map(|slot| Some((slot, self.slab.entry(slot)?)));
+        (next, entries)
     }
 
     /// All entries, in no order that means anything.

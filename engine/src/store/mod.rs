@@ -2,6 +2,7 @@
 //!
 //! Knows keys, slots and costs; not HTTP, not memory, not what an entry means.
 
+pub mod disk;
 mod evict;
 pub mod index;
 mod slab;

@@ -258,3 +258,40 @@ fn parsed(fields: &str) -> Option<crate::http::Response<'static>> {
     head.parse(bytes, &super::LIMITS).ok()?;
     Some(head.view(bytes))
 }
+
+#[test]
+fn facts_in_bytes_have_their_places() {
+    let facts = Facts {
+        received: Mono(0x0807_0605_0403_0201),
+        delay_ms: 0x0c0b_0a09,
+        initial_age: 0x100f_0e0d,
+        lifetime: 0x1413_1211,
+        stale_while: 0x1817_1615,
+        stale_error: 0x1c1b_1a19,
+        status: 200,
+        flags: 0x201f,
+    };
+    let mut want: [u8; 32] = core::array::from_fn(|at| at as u8 + 1);
+    want[28..30].copy_from_slice(&200_u16.to_le_bytes());
+    assert_eq!(facts.to_bytes(), want);
+    assert_eq!(Facts::from_bytes(&want), Some(facts));
+    for (status, good) in [
+        (0, false),
+        (99, false),
+        (100, true),
+        (999, true),
+        (1000, false),
+    ] {
+        want[28..30].copy_from_slice(&u16::to_le_bytes(status));
+        assert_eq!(Facts::from_bytes(&want).is_some(), good, "{status}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn facts_come_back_from_bytes(bytes in proptest::array::uniform32(any::<u8>())) {
+        if let Some(facts) = Facts::from_bytes(&bytes) {
+            prop_assert_eq!(facts.to_bytes(), bytes);
+        }
+    }
+}

@@ -164,7 +164,7 @@ proptest! {
         let facts = selected.map(|stored| facts_now(stored, now));
         let may = facts.map(|facts| cache::serve(&request, &facts, &policy, now));
         match outcome {
-            Outcome::Hit => {
+            Outcome::Hit | Outcome::DiskHit => {
                 prop_assert_eq!(may, Some(Serve::Fresh));
                 prop_assert!(facts.is_some_and(|facts| facts.is_fresh(now)));
             }

@@ -1,8 +1,8 @@
 //! The index against a simple model, the rules of eviction one by one, and the memory it takes.
 
 use super::*;
-use crate::store::evict::{SMALL_SHARE, STEPS_MAX};
-use alloc::collections::VecDeque;
+use crate::store::evict::{Left, SMALL_SHARE, STEPS_MAX, USES_MAX};
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::Cell;
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 struct Item {
     key: Key,
     cost: usize,
-    touched: Cell<bool>,
+    touched: Cell<u8>,
     asked: Cell<usize>,
 }
 
@@ -26,7 +26,7 @@ impl Entry for Rc<Item> {
         self.cost
     }
 
-    fn take_touched(&self) -> bool {
+    fn take_uses(&self) -> u8 {
         self.asked.set(self.asked.get() + 1);
         self.touched.take()
     }
@@ -36,7 +36,7 @@ fn item(key: Key, cost: usize) -> Rc<Item> {
     Rc::new(Item {
         key,
         cost,
-        touched: Cell::new(false),
+        touched: Cell::new(0),
         asked: Cell::new(0),
     })
 }
@@ -54,13 +54,33 @@ fn crowded(n: u64) -> Key {
 }
 
 /// The same in the plainest way: lists, searched from end to end.
-#[derive(Default)]
 struct Model {
     /// By age, the oldest first.
     small: VecDeque<(u32, Rc<Item>)>,
     main: VecDeque<(u32, Rc<Item>)>,
     /// By insertion, the newest first.
     all: Vec<(u32, Rc<Item>)>,
+    /// Uses left, of what is in main.
+    left: BTreeMap<u32, u32>,
+    /// Small's part of the bytes, of 2^32.
+    part: u128,
+    /// Evicted from small and main, lately.
+    gone: [u32; 2],
+    is_full: bool,
+}
+
+impl Default for Model {
+    fn default() -> Model {
+        Model {
+            small: VecDeque::new(),
+            main: VecDeque::new(),
+            all: Vec::new(),
+            left: BTreeMap::new(),
+            part: (1 << 32) / 10,
+            gone: [1, 1],
+            is_full: false,
+        }
+    }
 }
 
 impl Model {
@@ -72,26 +92,78 @@ impl Model {
         self.small.retain(|(held, _)| *held != slot);
         self.main.retain(|(held, _)| *held != slot);
         self.all.retain(|(held, _)| *held != slot);
+        self.left.remove(&slot);
     }
 
-    /// S3-FIFO as the paper tells it. The victim, and whether it came from small.
-    fn evict(&mut self, budget: usize) -> Option<(u32, Rc<Item>, bool)> {
+    /// S3-FIFO as the head of evict.rs tells it. Where `known`, the ghost remembers the key.
+    fn insert(&mut self, slot: u32, item: Rc<Item>, known: Option<Left>, budget: usize) {
+        let sum = Self::bytes(&self.small) + Self::bytes(&self.main);
+        if let Some(left) = known {
+            let [small, main] = self.gone.map(u128::from);
+            let step = ((item.cost as u128) << 32) / sum.max(1) as u128;
+            let whole = 1_u128 << 32;
+            self.part = match left {
+                Left::Small => self.part + (step * small.max(main) / small).min(whole),
+                Left::Main => self
+                    .part
+                    .saturating_sub((step * small.max(main) / main).min(whole)),
+            };
+            self.part = self.part.clamp(whole / 20, whole / 10 * 9);
+        }
+        let filling = !self.is_full && Self::bytes(&self.small) > budget / SMALL_SHARE;
+        // The new one is counted already.
+        let is_small = item.cost < sum / (self.all.len() + 1) / 2;
+        self.all.insert(0, (slot, item.clone()));
+        if known.is_some() || filling {
+            self.left.insert(slot, u32::from(is_small));
+            self.main.push_back((slot, item));
+        } else {
+            self.small.push_back((slot, item));
+        }
+    }
+
+    /// The victim, and where it came from.
+    fn evict(&mut self, budget: usize) -> Option<(u32, Rc<Item>, Left)> {
+        self.is_full = true;
         for step in 0..=STEPS_MAX {
             let (small, main) = (Self::bytes(&self.small), Self::bytes(&self.main));
-            let from_small =
-                small > (small + main).min(budget) / SMALL_SHARE || self.main.is_empty();
+            let share = (((small + main).min(budget) as u128 * self.part) >> 32) as usize;
+            let from_small = small > share || self.main.is_empty();
             let list = if from_small {
                 &mut self.small
             } else {
                 &mut self.main
             };
             let (slot, item) = list.pop_front()?;
-            if item.touched.take() && step < STEPS_MAX {
+            let used = u32::from(item.touched.take());
+            let mean = (small + main) / self.all.len();
+            let is_small = item.cost < mean / 2;
+            let price = match item.cost {
+                _ if is_small => 1,
+                cost if cost / 8 > mean => 3,
+                _ => 2,
+            };
+            let uses = (self.left.get(&slot).copied().unwrap_or(0) + used).min(USES_MAX);
+            let left = if from_small {
+                (used >= price).then_some(u32::from(is_small))
+            } else if is_small && used > 0 {
+                Some(uses)
+            } else {
+                uses.checked_sub(1)
+            };
+            if let (Some(left), true) = (left, step < STEPS_MAX) {
+                self.left.insert(slot, left);
                 self.main.push_back((slot, item));
                 continue;
             }
+            self.gone[usize::from(!from_small)] += 1;
+            if self.gone.iter().sum::<u32>() as usize > self.all.len().max(2) {
+                self.gone = self.gone.map(|gone| (gone / 2).max(1));
+            }
+            self.left.remove(&slot);
             self.all.retain(|(held, _)| *held != slot);
-            return Some((slot, item, from_small));
+            let from = if from_small { Left::Small } else { Left::Main };
+            return Some((slot, item, from));
         }
         unreachable!("the last step takes what it finds")
     }
@@ -100,7 +172,7 @@ impl Model {
 #[derive(Clone, Debug)]
 enum Step {
     Insert(u64, usize),
-    Touch(usize),
+    Touch(usize, u8),
     Remove(usize),
     RemoveAll(u64),
     Evict,
@@ -111,7 +183,7 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         10 => (0_u64..24, 0_usize..200).prop_map(|(key, cost)| Step::Insert(key, cost)),
-        8 => any::<usize>().prop_map(Step::Touch),
+        8 => (any::<usize>(), 1..=USES_MAX as u8).prop_map(|(n, uses)| Step::Touch(n, uses)),
         3 => any::<usize>().prop_map(Step::Remove),
         1 => (0_u64..24).prop_map(Step::RemoveAll),
         6 => Just(Step::Evict),
@@ -186,22 +258,14 @@ fn run(steps: Vec<Step>, budget: usize, key: fn(u64) -> Key) {
                 let known = index.queues.ghost().knows(Where::of(key(n)).mark);
                 let item = item(key(n), cost);
                 let Slot(slot) = index.insert(item.clone());
-                assert!(
-                    !index.queues.ghost().knows(Where::of(key(n)).mark),
-                    "known once"
-                );
-                let list = if known {
-                    &mut model.main
-                } else {
-                    &mut model.small
-                };
-                list.push_back((slot, item.clone()));
-                model.all.insert(0, (slot, item));
+                let once = index.queues.ghost().knows(Where::of(key(n)).mark);
+                assert_eq!(once, None, "known once");
+                model.insert(slot, item, known, budget);
                 entries_max = entries_max.max(model.all.len());
             }
-            Step::Touch(n) => {
+            Step::Touch(n, uses) => {
                 if let Some((_, item)) = nth(n) {
-                    item.touched.set(true);
+                    item.touched.set(uses);
                 }
             }
             Step::Remove(n) => {
@@ -242,11 +306,9 @@ fn run(steps: Vec<Step>, budget: usize, key: fn(u64) -> Key) {
                     got.as_ref().map(Rc::as_ptr),
                     want.as_ref().map(|(_, item, _)| Rc::as_ptr(item))
                 );
-                if let Some((_, item, true)) = want {
-                    assert!(
-                        index.queues.ghost().knows(Where::of(item.key).mark),
-                        "remembered"
-                    );
+                if let Some((_, item, from)) = want {
+                    let known = index.queues.ghost().knows(Where::of(item.key).mark);
+                    assert_eq!(known, Some(from), "remembered");
                 }
             }
             Step::RemoveStale(slot) => {
@@ -296,7 +358,7 @@ fn evicted(index: &mut Index<Rc<Item>>, count: usize) -> Vec<Key> {
 
 #[test]
 fn what_is_never_used_goes_in_the_order_it_came() {
-    let mut index = Index::new(1000);
+    let mut index = Index::new(100_000);
     fill(&mut index, 0..10, 100);
     assert_eq!(
         evicted(&mut index, 10),
@@ -314,7 +376,7 @@ fn what_is_used_survives_a_scan() {
         index.insert(item.clone());
     }
     for n in 1000..21_000 {
-        hot.iter().for_each(|item| item.touched.set(true));
+        hot.iter().for_each(|item| item.touched.set(USES_MAX as u8));
         while index.bytes() + 100 > 10_000 {
             index.evict();
         }
@@ -338,11 +400,81 @@ fn what_comes_back_soon_enters_main() {
     let Slot(slot) = index.insert(item(key(1), 100));
     let [small, main] = index.queues.walk(&index.slab);
     assert_eq!((small.0.len(), main.0), (0, [slot].to_vec()));
-    // What was evicted from main had its chance and is not remembered.
+    // So does what main let go.
     index.evict();
-    index.insert(item(key(1), 100));
+    let Slot(slot) = index.insert(item(key(1), 100));
     let [small, main] = index.queues.walk(&index.slab);
-    assert_eq!((small.0.len(), main.0.len()), (1, 0));
+    assert_eq!((small.0.len(), main.0), (0, [slot].to_vec()));
+}
+
+#[test]
+fn one_use_is_enough_for_the_small_alone() {
+    let mut index = Index::new(1 << 30);
+    let costs = [(0, 10), (1, 100), (2, 100), (3, 190)];
+    let all = costs.map(|(n, cost)| item(key(n), cost));
+    for item in &all {
+        index.insert(item.clone());
+        item.touched.set(1);
+    }
+    all[2].touched.set(2);
+    assert_eq!(evicted(&mut index, 2), [key(1), key(3)]);
+    let [small, main] = index.queues.walk(&index.slab);
+    assert_eq!((small.0, main.0), (Vec::new(), [0, 2].to_vec()));
+}
+
+#[test]
+fn uses_pay_for_rounds_in_main() {
+    let mut index = Index::new(1 << 30);
+    let all: Vec<_> = (0..20).map(|n| item(key(n), 100)).collect();
+    for item in &all {
+        index.insert(item.clone());
+        item.touched.set(2);
+    }
+    // Those used have moved to main, where they have no use left.
+    assert_eq!(evicted(&mut index, 1), [key(0)]);
+    all[1].touched.set(2);
+    all[3].touched.set(1);
+    let order = evicted(&mut index, 19);
+    let turn = |n| order.iter().position(|went| *went == key(n));
+    assert!(turn(2) < turn(4) && turn(4) < turn(17));
+    assert!(
+        turn(17) < turn(3) && turn(3) < turn(1),
+        "one round for each use"
+    );
+}
+
+#[test]
+fn the_first_filling_goes_to_main() {
+    let mut index = Index::new(1000);
+    fill(&mut index, 0..10, 100);
+    let bytes = |index: &Index<_>| index.queues.walk(&index.slab).map(|(_, bytes)| bytes);
+    assert_eq!(bytes(&index), [200, 800]);
+    evicted(&mut index, 2);
+    fill(&mut index, 10..12, 100);
+    // Small gave both; what came then is small's.
+    assert_eq!(bytes(&index), [200, 800]);
+}
+
+#[test]
+fn small_grows_when_what_it_let_go_comes_back() {
+    let mut index = Index::new(10_000);
+    let hold = |index: &mut Index<Rc<Item>>, n: u64| {
+        if index.variants(key(n)).next().is_none() {
+            while index.bytes() + 100 > 10_000 {
+                index.evict();
+            }
+            index.insert(item(key(n), 100));
+        }
+    };
+    (0..100).for_each(|n| hold(&mut index, n));
+    let small = |index: &Index<Rc<Item>>| index.queues.walk(&index.slab)[0].1;
+    let before = small(&index);
+    // Each new one is asked for again when thirty others have come: later than small remembers.
+    for n in 1000..4000_u64 {
+        hold(&mut index, n);
+        hold(&mut index, n - 30);
+    }
+    assert!(small(&index) > before * 2, "{before}, {}", small(&index));
 }
 
 #[test]
@@ -352,7 +484,7 @@ fn small_keeps_its_share_of_what_is_stored() {
     let hot: Vec<_> = (0..18).map(|n| item(key(n), 100)).collect();
     for item in &hot {
         index.insert(item.clone());
-        item.touched.set(true);
+        item.touched.set(USES_MAX as u8);
     }
     index.insert(item(key(100), 100));
     // All that was used has moved on; small is within its 190 bytes, so main gives its oldest.
@@ -372,7 +504,7 @@ fn one_eviction_looks_at_few_entries() {
     let all: Vec<_> = (0..1000).map(|n| item(key(n), 100)).collect();
     for item in &all {
         index.insert(item.clone());
-        item.touched.set(true);
+        item.touched.set(USES_MAX as u8);
     }
     assert!(index.evict().is_some());
     let asked: usize = all.iter().map(|item| item.asked.get()).sum();
@@ -391,7 +523,13 @@ fn the_ghost_remembers_about_as_many_as_are_stored() {
     let last = stored * 3;
     let known = |from, to| {
         (from..to)
-            .filter(|n| index.queues.ghost().knows(Where::of(key(*n)).mark))
+            .filter(|n| {
+                index
+                    .queues
+                    .ghost()
+                    .knows(Where::of(key(*n)).mark)
+                    .is_some()
+            })
             .count()
     };
     // Its buckets fill unevenly, so a few of the last are gone and a few of the first are not.
@@ -408,7 +546,13 @@ fn the_ghost_keeps_what_it_knows_when_it_grows() {
     let before = index.queues.ghost().capacity();
     let known = |index: &Index<Rc<Item>>| -> Vec<u64> {
         (0..20)
-            .filter(|n| index.queues.ghost().knows(Where::of(key(*n)).mark))
+            .filter(|n| {
+                index
+                    .queues
+                    .ghost()
+                    .knows(Where::of(key(*n)).mark)
+                    .is_some()
+            })
             .collect()
     };
     let held = known(&index);
@@ -431,8 +575,8 @@ impl Entry for Tiny {
         1
     }
 
-    fn take_touched(&self) -> bool {
-        false
+    fn take_uses(&self) -> u8 {
+        0
     }
 }
 

@@ -1,0 +1,101 @@
+//! What goes to disk, and what stays there when its segment is overwritten.
+//!
+//! The log is a queue by itself: what was written first is overwritten first. Two rules make of it
+//! something like S3-FIFO (Yang and others, SOSP 2023). *Admission*: what memory evicts is written
+//! only if it was asked for more than once, so that what comes once and never again costs no
+//! write. *Staying*: of a segment about to be overwritten, records that answered since they were
+//! written are written once more at the front, with one use less, so that what is no longer asked
+//! for leaves after some laps.
+//!
+//! Knows entries and pages; not what a record holds, and not when it is read or written.
+
+use super::places::{Found, Places};
+use super::segment::{Event, Sheet};
+use super::Layout;
+use crate::key::Key;
+use alloc::vec::Vec;
+use core::cmp::Reverse;
+
+/// One part in so many of a segment's pages may be records that stay, at most: so every segment
+/// overwritten makes room for as much that is new.
+const STAY_SHARE: u32 = 2;
+
+/// What a route wants of the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Admission {
+    /// What was used often enough.
+    #[default]
+    Auto,
+    /// Everything that is stored.
+    Always,
+    /// Nothing.
+    Never,
+}
+
+/// Is an object that leaves memory written to disk?
+///
+/// `uses` is how often it answered from memory; `reused`, that it was asked for more than once in
+/// any way, as when it came back soon after it had been evicted. That counts for one use: who
+/// wants a `minimum` of 1 gets both, who wants 0 gets everything.
+#[must_use]
+pub fn admits(uses: u8, reused: bool, minimum: u8, rule: Admission) -> bool {
+    match rule {
+        Admission::Auto => uses.max(u8::from(reused)) >= minimum,
+        Admission::Always => true,
+        Admission::Never => false,
+    }
+}
+
+/// How often a record's next copy counts as used; `None`: it is not written again.
+#[must_use]
+pub fn stays(uses: u8) -> Option<u8> {
+    uses.checked_sub(1)
+}
+
+/// A record that is written once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Staying {
+    /// Its key.
+    pub key: Key,
+    /// Where it is now.
+    pub found: Found,
+    /// What its new copy counts as used.
+    pub uses: u8,
+}
+
+/// Which records of a segment about to be overwritten are written once more: used ones, the most
+/// used first and of those the smallest, in half of a segment at most. In order of pages, so that
+/// they can be read in one sweep.
+///
+/// What was purged softly does not stay: only the index and the kill's own record know of that,
+/// and a newer copy would come back fresh after a restart.
+#[must_use]
+pub fn staying(sheet: &Sheet, layout: &Layout, places: &Places) -> Vec<Staying> {
+    let first = layout.first_page(sheet.header.slot);
+    let mut wanted: Vec<Staying> = sheet
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Object { key, page, .. } => wanted(*key, first + u32::from(*page), places),
+            Event::Kill(_) => None,
+        })
+        .collect();
+    wanted.sort_by_key(|record| (Reverse(record.found.uses), record.found.pages));
+    let mut room = layout.pages_per_segment() / STAY_SHARE;
+    wanted.retain(|record| {
+        let left = room.checked_sub(u32::from(record.found.pages));
+        room = left.unwrap_or(room);
+        left.is_some()
+    });
+    wanted.sort_by_key(|record| record.found.page);
+    wanted
+}
+
+fn wanted(key: Key, page: u32, places: &Places) -> Option<Staying> {
+    let found = places.at(key, page).filter(|found| !found.soft)?;
+    let uses = stays(found.uses)?;
+    Some(Staying { key, found, uses })
+}
+
+#[cfg(test)]
+mod tests;
