@@ -6,10 +6,12 @@
 //! | `GET /metrics` | Prometheus text, every number with a `shard` label |
 //! | `POST /purge?…` | 200 with a receipt, once every shard obeys (`purge`) |
 //! | `GET /explain?url=…` | 200 with what would become of that request now (`explain`) |
+//! | `GET /disk` | 200 with how the disks are doing (`disk`) |
 //!
 //! It lives on shard 0 and speaks just enough HTTP for that: one request after the other, no
 //! content, small heads.
 
+mod disk;
 mod explain;
 mod metrics;
 mod purge;
@@ -151,16 +153,17 @@ async fn answer(shard: &Rc<Shard>, method: Method, target: &[u8]) -> Reply {
         (Method::Get, b"/metrics") => Reply {
             status: 200,
             kind: "text/plain; version=0.0.4; charset=utf-8",
-            text: metrics::metrics(&shard.siblings),
+            text: metrics::metrics(&shard.siblings, &disk::paths(shard)),
         },
         (Method::Post, b"/purge") => purge::carry_out(shard, query.unwrap_or_default()).await,
         (Method::Get, b"/explain") => explain::tell(shard, query.unwrap_or_default()).await,
-        (_, b"/healthz" | b"/metrics" | b"/explain") => plain(405, "use GET\n"),
+        (Method::Get, b"/disk") => disk::tell(shard, query.unwrap_or_default()),
+        (_, b"/healthz" | b"/metrics" | b"/explain" | b"/disk") => plain(405, "use GET\n"),
         (_, b"/purge") => plain(405, "use POST /purge?url=http://host/path\n"),
         _ => plain(
             404,
-            "here are: GET /healthz, GET /metrics, GET /explain?url=http://host/path, \
-             POST /purge?url=http://host/path\n",
+            "here are: GET /healthz, GET /metrics, GET /disk, \
+             GET /explain?url=http://host/path, POST /purge?url=http://host/path\n",
         ),
     }
 }

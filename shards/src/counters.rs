@@ -3,6 +3,10 @@
 //! One writer per counter, so counting is a load and a store of a line this core owns, without a
 //! locked instruction. Names, help and kinds for operators are in `admin`.
 
+mod disk;
+
+pub use disk::{DiskCounters, DiskState, DISKS_MAX};
+
 use ringside_engine::outcome::{NotStored, Outcome};
 use ringside_engine::report::BUCKETS_US;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -85,6 +89,8 @@ pub struct Counters {
     pub evicted: Count,
     /// Objects purged.
     pub purged: Count,
+    /// Its logs, in the order of the Plan's disks.
+    pub disks: [DiskCounters; DISKS_MAX],
     /// Replicas held now.
     pub replicas: Count,
     /// Letters sent.

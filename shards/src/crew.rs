@@ -10,22 +10,29 @@
 //! | log | main, when all have ended | their last lines are written |
 
 use crate::counters::Counters;
+use crate::exchange::purging::Purge;
 use crate::exchange::{home, keeping, promote, purging, search};
+use crate::keeper::{self, Keeper, LogToKeep};
 use crate::listen::{self, Listeners};
 use crate::log;
 use crate::origin::resolve;
 use crate::rt::{self, Buffer, Listener};
 use crate::shard::{Setting, Shard};
 use crate::siblings::{mesh, Letter, Outside, Post, Told};
+use crate::store::disk::prepare::{self, Chance, Prepared, PreparedLog};
+use crate::store::disk::progress::Watcher;
+use crate::store::disk::{DiskCache, Opening, Order};
 use crate::store::Budget;
 use crate::{admin, log::Lines};
 use ringside_config::Plan;
 use ringside_engine::key::Seed;
+use ringside_engine::purge::Force;
+use ringside_engine::time::Mono;
 use std::fmt;
 use std::net::SocketAddr;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::rc::Rc;
-use std::sync::mpsc::{channel, Sender};
+use std::sync::mpsc::{channel, Sender, SyncSender};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -36,8 +43,15 @@ const TICK: Duration = Duration::from_millis(100);
 const SHARD_BYTES_MIN: u64 = 1024 * 1024;
 /// Letters handled before other tasks get their turn.
 const LETTERS_PER_TURN: usize = 256;
+/// After so long, news of a disk wait for the next turn.
+const DISK_TURN_US: u64 = 300;
 /// Bodies in files, for one shard.
 const FILES_MAX: usize = 4096;
+/// Reads under way on one device, by all shards together: what keeps a solid-state disk busy without
+/// making those that come next wait long.
+const DEVICE_READS_MAX: usize = 64;
+/// A wall clock that was set back by less is no reason to distrust what is on disk.
+const CLOCK_BACK_MS: u64 = 5000;
 /// Descriptors besides those of client connections: rings, bells, files, origins.
 const DESCRIPTORS_SPARE: u64 = 256;
 
@@ -65,6 +79,7 @@ pub struct Crew {
     outside: Outside,
     threads: Vec<JoinHandle<()>>,
     resolver: Option<resolve::Resolver>,
+    keeper: Option<Keeper>,
     writer: Option<log::Writer>,
 }
 
@@ -93,15 +108,59 @@ struct Berth {
     sockets: Vec<socket2::Socket>,
     admin: Option<socket2::Socket>,
     ready: Sender<Result<(), String>>,
+    /// Its logs on disk.
+    logs: Vec<PreparedLog>,
+    /// How many shards read each device.
+    readers: usize,
+    orders: Option<SyncSender<Order>>,
+    /// The wall clock was behind what is on disk.
+    distrust: bool,
 }
 
-/// Starts all shards of `plan`; returns when every one serves.
+/// How many shards there will be.
+pub fn shards_of(plan: &Plan) -> usize {
+    let cores = core_affinity::get_core_ids().unwrap_or_default();
+    plan.shards.count.unwrap_or(cores.len()).max(1)
+}
+
+/// Prepares the Plan's disks, whatever the shards are; with `force`, what is not ours is overwritten.
 ///
 /// # Errors
-/// A port in use, no rings, too few descriptors, a log that can't be opened: with advice.
-pub fn start(plan: Plan) -> Result<Crew, StartFault> {
+/// What was found there, with advice.
+pub fn prepare_disks(
+    plan: &Plan,
+    force: bool,
+    watcher: &mut dyn Watcher,
+) -> Result<Option<Prepared>, StartFault> {
+    if plan.disks.is_empty() {
+        return Ok(None);
+    }
+    let set = randomness()?;
+    let chance = Chance {
+        set: u128::from(set[0]) << 64 | u128::from(set[1]),
+        seed: Seed(randomness()?),
+        now_ms: wall_ms(),
+    };
+    let prepared = prepare::prepare(&plan.disks, shards_of(plan), chance, force, watcher);
+    prepared.map(Some).map_err(|refused| StartFault(refused.0))
+}
+
+fn randomness() -> Result<[u64; 2], StartFault> {
+    rt::random().map_err(|error| StartFault(format!("the kernel gave no randomness: {error}")))
+}
+
+fn wall_ms() -> u64 {
+    u64::try_from(rt::wall().0).unwrap_or(0) * 1000
+}
+
+/// Starts all shards of `plan`; returns when every one serves. `watcher` sees the disks being made.
+///
+/// # Errors
+/// A port in use, no rings, too few descriptors, a log that can't be opened, a disk that is not
+/// ours: with advice.
+pub fn start(plan: Plan, watcher: &mut dyn Watcher) -> Result<Crew, StartFault> {
     let cores = core_affinity::get_core_ids().unwrap_or_default();
-    let count = plan.shards.count.unwrap_or(cores.len()).max(1);
+    let count = shards_of(&plan);
     let budget_bytes = plan.memory.size_bytes / count as u64;
     if budget_bytes < SHARD_BYTES_MIN {
         return Err(StartFault(format!(
@@ -121,12 +180,39 @@ pub fn start(plan: Plan) -> Result<Crew, StartFault> {
     let (admin_socket, admin) = bind_admin(&plan)?;
     let (posts, outside) = mesh(count).map_err(|error| StartFault(rt::ring_advice(&error)))?;
     let counters: Arc<[Arc<Counters>]> = (0..count).map(|_| Arc::default()).collect();
-    let seed = rt::random().map(Seed);
-    let seed =
-        seed.map_err(|error| StartFault(format!("the kernel gave no randomness: {error}")))?;
+    let prepared = match prepare_disks(&plan, false, watcher)? {
+        Some(prepared) => Some(
+            prepared
+                .take_part(watcher)
+                .map_err(|why| StartFault(why.0))?,
+        ),
+        None => None,
+    };
+    let seed = match &prepared {
+        Some(prepared) => prepared.seed,
+        None => Seed(randomness()?),
+    };
+    let [process, _] = randomness()?;
+    let latest = prepared
+        .as_ref()
+        .map_or(Mono(0), |prepared| prepared.latest);
+    rt::begin(Mono(latest.0 + 1));
+    let distrust = wall_ms() + CLOCK_BACK_MS < latest.0;
+    if distrust {
+        watcher
+            .say("the wall clock is behind what is on disk: all of that is validated before use");
+    }
+    let logs = prepared.map_or_else(Vec::new, |prepared| prepared.logs);
+    let keeper = start_keeper(&outside, &logs)?;
+    let mut by_shard: Vec<Vec<PreparedLog>> = (0..count).map(|_| Vec::new()).collect();
+    for log in logs {
+        if let Some(own) = by_shard.get_mut(usize::from(log.id.shard)) {
+            own.push(log);
+        }
+    }
     let format = plan.log.format;
     let pin = plan.shards.pin;
-    let setting = Arc::new(Setting::new(plan, seed, files_max.min(FILES_MAX)));
+    let setting = Arc::new(Setting::new(plan, seed, process, files_max.min(FILES_MAX)));
     let (ready, started) = channel();
     let mut crew = Crew {
         listening,
@@ -136,6 +222,7 @@ pub fn start(plan: Plan) -> Result<Crew, StartFault> {
         outside: outside.clone(),
         threads: Vec::new(),
         resolver: None,
+        keeper,
         writer,
     };
     let mut admin_socket = admin_socket;
@@ -156,6 +243,10 @@ pub fn start(plan: Plan) -> Result<Crew, StartFault> {
             sockets: std::mem::take(&mut bound[id]),
             admin: admin_socket.take(),
             ready: ready.clone(),
+            logs: std::mem::take(&mut by_shard[id]),
+            readers: count,
+            orders: crew.keeper.as_ref().map(Keeper::orders),
+            distrust,
         };
         let thread = std::thread::Builder::new()
             .name(format!("shard-{id}"))
@@ -181,6 +272,57 @@ pub fn start(plan: Plan) -> Result<Crew, StartFault> {
         eprintln!("ringside: {warning}")
     });
     Ok(crew)
+}
+
+/// The thread that finds what is on disk; none without disks.
+fn start_keeper(outside: &Outside, logs: &[PreparedLog]) -> Result<Option<Keeper>, StartFault> {
+    if logs.is_empty() {
+        return Ok(None);
+    }
+    let kept = logs.iter().map(|log| LogToKeep {
+        log: log.id,
+        path: log.path.clone(),
+        base: log.base,
+        superblock: log.superblock.clone(),
+        is_new: log.is_new,
+    });
+    let say = |line: String| eprintln!("ringside: {line}");
+    keeper::start(outside.clone(), kept.collect(), say)
+        .map(Some)
+        .map_err(|error| StartFault(format!("no thread for the keeper of the disks: {error}")))
+}
+
+/// Opens a shard's logs on its own ring. One that can't be opened is left out, and said.
+fn open_disk(berth: &mut Berth) -> Option<Rc<DiskCache>> {
+    let mut openings = Vec::new();
+    let mut locks = Vec::new();
+    for log in std::mem::take(&mut berth.logs) {
+        let bytes = log.superblock.layout().total_bytes();
+        match rt::Disk::open(&log.path, log.base, bytes, true) {
+            Ok(disk) => {
+                openings.push(Opening {
+                    id: log.id,
+                    path: log.path.display().to_string(),
+                    disk,
+                    superblock: log.superblock,
+                    is_new: log.is_new,
+                    reads_max: (DEVICE_READS_MAX / berth.readers.max(1)).max(4),
+                });
+                locks.push(log.lock);
+            }
+            Err(error) => {
+                eprintln!("ringside: {} is left out: {error}", log.path.display());
+                // It would not hear of what is purged now.
+                if let Err(error) = log.empty() {
+                    eprintln!("ringside: {} is not emptied: {error}", log.path.display());
+                }
+            }
+        }
+    }
+    // Held until the process ends.
+    std::mem::forget(locks);
+    let orders = berth.orders.take();
+    (!openings.is_empty()).then(|| DiskCache::new(openings, berth.budget, orders, rt::now()))
 }
 
 /// Sees to it that this many clients can be open; returns how many descriptors are left for
@@ -258,7 +400,8 @@ fn run(berth: Berth) -> Result<(), String> {
 }
 
 /// One shard's life.
-async fn main(berth: Berth) -> Result<(), String> {
+async fn main(mut berth: Berth) -> Result<(), String> {
+    let disk = open_disk(&mut berth);
     let bell = berth.post.bell().map_err(|error| rt::ring_advice(&error))?;
     let shard = Shard::new(
         berth.id,
@@ -267,7 +410,11 @@ async fn main(berth: Berth) -> Result<(), String> {
         berth.siblings,
         berth.lines,
         berth.budget,
+        disk,
     );
+    if berth.distrust {
+        shard.purges.borrow_mut().all(Force::Soft, rt::now());
+    }
     let listeners = Rc::new(Listeners::default());
     for socket in berth.sockets {
         let listener = Listener::start(socket).map_err(|error| error.to_string())?;
@@ -286,13 +433,19 @@ async fn main(berth: Berth) -> Result<(), String> {
             let mut buffer = Buffer::with_capacity(8);
             loop {
                 let mut handled = 0;
+                let began_us = rt::now_us();
                 while let Some((from, letter)) = ours.post.take() {
+                    let is_long = matches!(letter, Letter::Disk(_));
                     // A fault of ours in one letter must not leave the shard deaf to the others.
                     let carry = AssertUnwindSafe(|| read(&ours, &at_stop, from, letter));
                     if catch_unwind(carry).is_err() {
                         ours.counters.panics.add(1);
                     }
                     handled += 1;
+                    // An index that is found again comes in letters of thousands of records.
+                    if is_long && rt::now_us() - began_us >= DISK_TURN_US {
+                        handled = LETTERS_PER_TURN;
+                    }
                     if handled >= LETTERS_PER_TURN {
                         break;
                     }
@@ -328,24 +481,22 @@ fn read(shard: &Rc<Shard>, listeners: &Listeners, from: usize, letter: Letter) {
             }
         }
         Letter::Purge { ticket, key, force } => {
-            let purged = purging::purge(shard, key, force);
-            if ticket != 0 {
-                tell(shard, from, ticket, Told::Purged(purged));
-            }
+            let purge = purging::purge(shard, key, force);
+            settle(shard, from, ticket, purge);
         }
         Letter::Decree { ticket, decree } => {
-            let purged = purging::obey(shard, &decree);
-            tell(shard, from, ticket, Told::Purged(purged));
+            let purge = purging::obey(shard, &decree);
+            settle(shard, from, ticket, purge);
         }
         Letter::Ping { ticket } => tell(shard, from, ticket, Told::Settled),
         Letter::Keep(sent) => keeping::keep(shard, *sent),
         Letter::Outdated { object } => home::outdate(shard, &object),
-        Letter::HeadSeen(seen) => home::head_seen(shard, &seen),
+        Letter::HeadSeen(seen) => home::head_seen(shard, seen),
         Letter::Search { path, rule } => search::note(shard, path, rule),
-        Letter::Inspect { ticket, asked } => {
-            let found = Box::new(home::inspect(shard, &asked));
+        Letter::Inspect { ticket, asked } => shard.carry_out(async move |shard| {
+            let found = Box::new(home::inspect(shard, &asked).await);
             tell(shard, from, ticket, Told::Inspected(found));
-        }
+        }),
         Letter::Unmark { key } => shard.unmark(key),
         Letter::Promote { object } => promote::start(shard, object),
         Letter::LetGo { key } => shard.replicas.borrow_mut().let_go(key),
@@ -359,11 +510,26 @@ fn read(shard: &Rc<Shard>, listeners: &Listeners, from: usize, letter: Letter) {
                 pool.resolved(usize::from(server), addresses);
             }
         }
+        Letter::Disk(news) => shard.hear_of_disk(*news),
         Letter::Stop => {
             shard.stopping.set(true);
             listeners.stop();
             shard.pools.iter().for_each(|pool| pool.close_all_idle());
         }
+    }
+}
+
+/// Tells of a purge when it can't be undone any more by a crash.
+fn settle(shard: &Rc<Shard>, to: usize, ticket: u64, purge: Purge) {
+    if ticket == 0 {
+        return;
+    }
+    match purge.at_once() {
+        Ok(purged) => tell(shard, to, ticket, Told::Purged(purged)),
+        Err(purge) => shard.carry_out(async move |shard| {
+            let purged = purge.settled().await;
+            tell(shard, to, ticket, Told::Purged(purged));
+        }),
     }
 }
 
@@ -383,10 +549,12 @@ async fn watch(shard: &Rc<Shard>) {
         shard.counters.turn_us_max.raise(late);
         let now = rt::now();
         shard.tick(now);
-        let mut lines = shard.lines.borrow_mut();
-        lines.hand_over();
-        shard.counters.log_dropped.set(lines.dropped(shard.id == 0));
-        drop(lines);
+        print(shard.messages.take());
+        {
+            let mut lines = shard.lines.borrow_mut();
+            lines.hand_over();
+            shard.counters.log_dropped.set(lines.dropped(shard.id == 0));
+        }
         rt::sweep(now, shard.stopping.get());
         if shard.stopping.get() {
             let since = *stopped_at.get_or_insert(now);
@@ -395,11 +563,26 @@ async fn watch(shard: &Rc<Shard>) {
             let all_quiet = shard.siblings.iter().all(|one| one.open.read() == 0);
             if (quiet && all_quiet) || now.since(since) >= drain_ms {
                 shard.lines.borrow_mut().hand_over();
+                shard.close_disk().await;
                 return;
             }
         }
         last_us = rt::now_us();
     }
+}
+
+/// Tells the operator, on a thread that may wait for the terminal. There are few messages.
+fn print(messages: Vec<String>) {
+    if messages.is_empty() {
+        return;
+    }
+    let told = std::thread::Builder::new().spawn(move || {
+        for message in messages {
+            eprintln!("ringside: {message}");
+        }
+    });
+    // Without threads the machine has other troubles.
+    drop(told);
 }
 
 impl Crew {
@@ -412,12 +595,16 @@ impl Crew {
     pub fn summary(&self) -> Summary {
         use ringside_engine::outcome::{Outcome, Reason};
         let hit = Outcome::Hit.index();
+        let disk_hit = Outcome::DiskHit.index();
         let stale = Outcome::Stale(Reason::None).index();
         self.counters
             .iter()
             .fold(Summary::default(), |sum, one| Summary {
                 requests: sum.requests + one.total(),
-                hits: sum.hits + one.requests[hit].read() + one.requests[stale].read(),
+                hits: sum.hits
+                    + one.requests[hit].read()
+                    + one.requests[disk_hit].read()
+                    + one.requests[stale].read(),
                 sent_bytes: sum.sent_bytes + one.sent_bytes.read(),
                 fetched_bytes: sum.fetched_bytes + one.fetched_bytes.read(),
             })
@@ -435,6 +622,9 @@ impl Crew {
     fn join(&mut self) {
         for thread in self.threads.drain(..) {
             let _ = thread.join();
+        }
+        if let Some(keeper) = self.keeper.take() {
+            keeper.stop();
         }
         if let Some(resolver) = self.resolver.take() {
             resolver.stop();

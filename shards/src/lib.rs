@@ -10,6 +10,7 @@ pub mod conversation;
 pub mod counters;
 pub mod crew;
 pub mod exchange;
+pub mod keeper;
 pub mod listen;
 pub mod log;
 pub mod origin;

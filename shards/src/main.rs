@@ -25,10 +25,12 @@ Examples:
   ringside config reference                 all options, their defaults and meaning
   ringside purge http://host/path           take it out of a running server's cache
   ringside explain http://host/path         what a running server would do, and why
+  ringside disk status                      how full and how well a running server's disks are
+  ringside disk verify /var/cache/ringside  every record checked, while no server runs
 
 Exit codes: 0 stopped cleanly; 1 the host refused (port in use, io_uring disabled, too few
-descriptors), or a running server can't be reached or refused; 2 the configuration has faults or
-the arguments are wrong."
+descriptors), a running server can't be reached or refused, or a store has damage; 2 the
+configuration has faults or the arguments are wrong."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -58,6 +60,11 @@ enum Command {
     Purge(commands::purge::Arguments),
     /// Say what a running server would do with a request now, and why
     Explain(commands::explain::Arguments),
+    /// Prepare disks, ask how they are doing, or check what is on them
+    Disk {
+        #[command(subcommand)]
+        command: commands::disk::Command,
+    },
     /// Show Ringside with a built-in origin (what happens without a subcommand)
     Demo {
         /// Where Ringside listens
@@ -84,6 +91,7 @@ fn main() -> ExitCode {
         } => commands::reference::reference(),
         Command::Purge(arguments) => commands::purge::purge(&arguments),
         Command::Explain(arguments) => commands::explain::explain(&arguments),
+        Command::Disk { command } => commands::disk::disk(&command),
         Command::Demo { listen } => commands::demo::demo(listen),
     };
     ExitCode::from(code)

@@ -1,27 +1,29 @@
 //! One core's state. It lives on its own thread, in an `Rc`, and never leaves it; what siblings
 //! need of it they get by letter, and the few numbers they read are in `Counters`.
 
-use crate::counters::Counters;
+use crate::counters::{Counters, DiskCounters, DiskState};
 use crate::log::Lines;
 use crate::origin::Pool;
 use crate::rt::{self, oneshot, Buffer, Gather, Sender, Waiting};
-use crate::siblings::{Letter, Post, Told};
+use crate::siblings::{Asked, Letter, Post, Told};
+use crate::store::disk::{DeviceState, DeviceStatus, DiskCache, DiskNews, Dropped};
 use crate::store::flight::Guest;
-use crate::store::object::Version;
+use crate::store::object::{ToDisk, Version};
 use crate::store::replicas::{KeyBits, KeyMap, Replica};
 use crate::store::{Budget, Flight, Memory, Object, Piece, Replicas};
-use ringside_config::{Limits, Plan};
+use ringside_config::{DiskRule, Limits, Plan, Site};
 use ringside_engine::cache::Policy;
 use ringside_engine::http::{HeadLimits, RequestHead};
 use ringside_engine::key::{Key, KeyWriter, Seed};
 use ringside_engine::limits;
-use ringside_engine::purge::{About, Purges, Verdict};
+use ringside_engine::purge::{About, Force, Purges, Verdict};
 use ringside_engine::route::search::SearchRule;
 use ringside_engine::route::{KeyRule, RouteId, Table};
 use ringside_engine::time::{Mono, Wall};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
@@ -183,8 +185,29 @@ pub struct RouteFacts {
     pub key_rule: KeyRule,
     /// Index of its origin.
     pub origin: usize,
-    /// Index of its site, part of the key.
+    /// Stands for its site in the key.
     pub site: u16,
+    to_disk: ToDisk,
+    disk_bytes_max: u64,
+}
+
+impl RouteFacts {
+    /// What brings the answer to a request to disk. By a `ruled` key, or by one of its content, it
+    /// could not be purged after a restart.
+    pub fn to_disk(&self, asked: &Asked, ruled: bool) -> ToDisk {
+        match ruled || asked.content.is_some() {
+            true => ToDisk::NEVER,
+            false => self.to_disk,
+        }
+    }
+
+    /// The same, for content of so many bytes.
+    pub fn for_length(&self, to_disk: ToDisk, bytes: u64) -> ToDisk {
+        match bytes > self.disk_bytes_max {
+            true => ToDisk::NEVER,
+            false => to_disk,
+        }
+    }
 }
 
 /// The Plan as the shards use it; shared by all, never changed.
@@ -197,8 +220,10 @@ pub struct Setting {
     pub routes: Vec<RouteFacts>,
     /// Response fields that hold tags.
     pub tags: Box<[Box<str>]>,
-    /// For keyed hashes.
+    /// For keyed hashes: as old as what is on disk.
     pub seed: Seed,
+    /// Tells this process from those before it, which had the same seed.
+    pub process: u64,
     /// Bounds of heads.
     pub head_limits: HeadLimits,
     /// Bodies that one shard may put into files, each with a descriptor of its own.
@@ -207,7 +232,7 @@ pub struct Setting {
 
 impl Setting {
     /// Compiles a Plan. One shard may put `files_max` bodies into files.
-    pub fn new(plan: Plan, seed: Seed, files_max: usize) -> Setting {
+    pub fn new(plan: Plan, seed: Seed, process: u64, files_max: usize) -> Setting {
         let table = Table::compile(&plan);
         let routes = (0..table.len())
             .filter_map(|id| {
@@ -218,7 +243,13 @@ impl Setting {
                     policy: Policy::of(&asked.cache, site_asked, &plan.control),
                     key_rule: KeyRule::new(&asked.cache.key),
                     origin: asked.origin,
-                    site: u16::try_from(site).ok()?,
+                    site: site_number(site_asked),
+                    to_disk: match asked.cache.disk {
+                        DiskRule::Auto => ToDisk::after(asked.cache.disk_uses),
+                        DiskRule::Always => ToDisk::AT_ONCE,
+                        DiskRule::Never => ToDisk::NEVER,
+                    },
+                    disk_bytes_max: asked.cache.disk_object_bytes_max,
                 })
             })
             .collect();
@@ -234,6 +265,7 @@ impl Setting {
             table,
             routes,
             seed,
+            process,
             head_limits,
             files_max,
         }
@@ -250,6 +282,16 @@ impl Setting {
     }
 }
 
+/// A number for a site that does not change when others are added before it: what is on disk is to
+/// be found again. Hosts are in the key themselves, so no two sites need to differ.
+fn site_number(site: &Site) -> u16 {
+    let mut writer = KeyWriter::new(Seed([0, 0]));
+    for host in &site.hosts {
+        writer.bytes(format!("{host:?}").as_bytes());
+    }
+    writer.finish().fold() as u16
+}
+
 /// One shard.
 pub struct Shard {
     /// Its number, from 0.
@@ -260,6 +302,8 @@ pub struct Shard {
     pub setting: Arc<Setting>,
     /// Objects whose home it is.
     pub memory: RefCell<Memory>,
+    /// What of it is on disk, if there is one.
+    pub disk: Option<Rc<DiskCache>>,
     /// Handles to siblings' objects.
     pub replicas: RefCell<Replicas>,
     /// Flights that others may join, by key. Home only.
@@ -288,6 +332,10 @@ pub struct Shard {
     pub post: Post,
     /// No new work; what is under way ends.
     pub stopping: Cell<bool>,
+    /// For the operator, until somebody who may wait prints them.
+    pub messages: RefCell<Vec<String>>,
+    /// How far memory was offered to disk.
+    behind: Cell<u32>,
     budget: &'static Budget,
     wall: Cell<Wall>,
     open: Cell<usize>,
@@ -311,13 +359,15 @@ impl Shard {
         siblings: Arc<[Arc<Counters>]>,
         lines: Lines,
         budget: &'static Budget,
+        disk: Option<Rc<DiskCache>>,
     ) -> Rc<Shard> {
         let counters = siblings[id].clone();
         let pools = setting.plan.origins.iter().map(Pool::new).collect();
         Rc::new(Shard {
             id,
             count: siblings.len(),
-            memory: RefCell::new(Memory::new(budget)),
+            memory: RefCell::new(Memory::new(budget, disk.clone())),
+            disk,
             replicas: RefCell::new(Replicas::new(setting.plan.shards.replicas)),
             flights: RefCell::default(),
             guests: RefCell::default(),
@@ -332,6 +382,8 @@ impl Shard {
             lines: RefCell::new(lines),
             post,
             stopping: Cell::new(false),
+            messages: RefCell::default(),
+            behind: Cell::new(0),
             budget,
             wall: Cell::new(rt::wall()),
             open: Cell::new(0),
@@ -523,10 +575,23 @@ impl Shard {
         writer.bytes(&key.0.to_le_bytes());
         writer.bytes(&self.id.to_le_bytes());
         writer.bytes(&self.ticket().to_le_bytes());
+        // Tickets begin anew with each process, and what the last one stored is still there.
+        writer.bytes(&self.setting.process.to_le_bytes());
         Version(writer.finish().fold())
     }
 
     // Letters.
+
+    /// Does what a letter asks for where that takes its time, in a task of its own.
+    pub fn carry_out<F>(self: &Rc<Self>, work: F)
+    where
+        F: AsyncFnOnce(&Rc<Shard>) + 'static,
+    {
+        let (ours, panics) = (self.clone(), self.counters.clone());
+        rt::spawn(async move { work(&ours).await }, move || {
+            panics.panics.add(1);
+        });
+    }
 
     /// Sends a letter with the others of this turn.
     pub fn send(&self, to: usize, letter: Letter) {
@@ -603,10 +668,12 @@ impl Shard {
     pub fn tick(&self, now: Mono) {
         let wall = rt::wall();
         // What has many entries is looked through once a second.
-        if self.wall.replace(wall) != wall {
+        let is_next_second = self.wall.replace(wall) != wall;
+        if is_next_second {
             self.marks.borrow_mut().retain(|_, until| now < *until);
             self.pools.iter().for_each(|pool| pool.close_idle(now));
         }
+        self.tick_disk(now, is_next_second);
         let memory = self.memory.borrow();
         let counters = &self.counters;
         counters.objects.set(memory.len() as u64);
@@ -618,6 +685,140 @@ impl Shard {
         if self.post.has_unsent() {
             self.post.flush();
         }
+    }
+}
+
+/// Objects that are offered to disk in one tick: about 100 us.
+const OFFERED_PER_TICK: u32 = 1024;
+/// And bytes of them: about as long.
+const BEHIND_BYTES: usize = 512 * 1024;
+
+/// What a shard does with its disk beside requests.
+impl Shard {
+    /// All purges by decree that are in force, as a disk keeps them.
+    fn edicts(&self) -> Vec<u8> {
+        let mut all = Vec::new();
+        self.purges.borrow().write(&mut all);
+        all
+    }
+
+    /// Takes in what the keeper has found. What was purged is known before anything is found.
+    pub fn hear_of_disk(&self, news: DiskNews) {
+        let Some(disk) = &self.disk else { return };
+        if let DiskNews::Head { edicts, .. } = &news {
+            let mut purges = self.purges.borrow_mut();
+            let mut all_read = true;
+            for statements in &edicts.payloads {
+                all_read &= purges.read(statements);
+            }
+            // Nobody knows any more what was purged: all must be asked for again.
+            // In a log that never had any, there is nothing of which some could be lost.
+            if edicts.lost && edicts.next_generation > 1 || !all_read {
+                purges.all(Force::Soft, rt::now());
+            }
+        }
+        disk.adopt(news, &|| self.edicts());
+    }
+
+    fn tick_disk(&self, now: Mono, is_next_second: bool) {
+        let Some(disk) = &self.disk else { return };
+        disk.tick(now, &|| self.edicts());
+        let memory = self.memory.borrow();
+        let (next, _) = memory.write_behind(self.behind.get(), OFFERED_PER_TICK, BEHIND_BYTES);
+        drop(memory);
+        self.behind.set(next);
+        self.messages.borrow_mut().extend(disk.take_messages());
+        // An index has many parts.
+        if !is_next_second {
+            return;
+        }
+        let disks = &self.setting.plan.disks;
+        for status in disk.status() {
+            let path = Path::new(&status.path);
+            let number = disks.iter().position(|disk| path.starts_with(&disk.path));
+            if let Some(counters) = number.and_then(|number| self.counters.disks.get(number)) {
+                fill(counters, &status);
+            }
+        }
+    }
+
+    /// Makes safe what is on disk, and what memory holds that was used.
+    pub async fn close_disk(&self) {
+        let Some(disk) = &self.disk else { return };
+        let (mut from, began) = (0, rt::now());
+        loop {
+            let waits = {
+                let memory = self.memory.borrow();
+                let (next, waits) = memory.write_behind(from, OFFERED_PER_TICK, CLOSING_BYTES);
+                from = next;
+                waits
+            };
+            if from == 0 && !waits || rt::now().since(began) >= CLOSING_MS {
+                break;
+            }
+            rt::sleep(CLOSING_PAUSE).await;
+        }
+        disk.close().await;
+    }
+}
+
+/// Between two slices of what is written at the end.
+const CLOSING_PAUSE: std::time::Duration = std::time::Duration::from_millis(5);
+/// Bytes of such a slice: nobody else waits for a turn any more.
+const CLOSING_BYTES: usize = 8 << 20;
+/// What is not written by then is fetched again after the restart.
+const CLOSING_MS: u64 = 10_000;
+
+/// What is told of a disk.
+fn fill(counters: &DiskCounters, status: &DeviceStatus) {
+    let state = match status.state {
+        DeviceState::Recovering { .. } => DiskState::Recovering,
+        DeviceState::Up => DiskState::Up,
+        DeviceState::Down { .. } => DiskState::Down,
+    };
+    counters.state.set(state as u64);
+    let dropped = |why: Dropped| status.dropped.get(why as usize).copied().unwrap_or(0);
+    let busy = [
+        Dropped::Slow,
+        Dropped::Turning,
+        Dropped::Recovering,
+        Dropped::NoMemory,
+        Dropped::Stopping,
+    ];
+    let pairs = [
+        (&counters.size_bytes, status.bytes),
+        (&counters.segments, u64::from(status.segments)),
+        (&counters.segments_used, u64::from(status.filled_segments)),
+        (&counters.records, status.records),
+        (&counters.records_bytes, status.used_bytes),
+        (&counters.index_bytes, status.index_bytes),
+        (&counters.overwritten_age_ms, status.overwritten_age_ms),
+        (&counters.write_rate_bytes, status.write_rate),
+        (&counters.hits, status.hits),
+        (&counters.misses, status.misses),
+        (&counters.read_bytes, status.read_bytes),
+        (&counters.reads_refused, status.refused_reads),
+        (&counters.admitted, status.admitted),
+        (&counters.admitted_bytes, status.admitted_bytes),
+        (&counters.reinserted, status.reinserted),
+        (&counters.reinserted_bytes, status.reinserted_bytes),
+        (
+            &counters.written_bytes,
+            status.written_bytes + status.checkpoint_bytes,
+        ),
+        (&counters.dropped_unused, status.unused),
+        (&counters.dropped_large, dropped(Dropped::TooLarge)),
+        (&counters.dropped_busy, busy.into_iter().map(dropped).sum()),
+        (&counters.dropped_down, dropped(Dropped::Down)),
+        (&counters.kills, status.kills),
+        (&counters.checkpoints, status.checkpoints),
+        (&counters.checksum_faults, status.checksum_errors),
+        (&counters.read_faults, status.read_errors),
+        (&counters.write_faults, status.write_errors),
+        (&counters.downs, status.failures),
+    ];
+    for (counter, value) in pairs {
+        counter.set(value);
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use ringside_shards::store::disk::progress::Console;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::io::{Read, Write};
@@ -92,7 +93,7 @@ fn a_hit_allocates_nothing() {
         origin()
     );
     let plan = ringside_config::read(&text, "test").unwrap();
-    let crew = ringside_shards::crew::start(plan).unwrap();
+    let crew = ringside_shards::crew::start(plan, &mut Console::new(|| false)).unwrap();
     let mut client = TcpStream::connect(crew.listening[0]).unwrap();
     client.set_nodelay(true).unwrap();
     let mut answer = [0; 8192];

@@ -1,5 +1,6 @@
 //! Every shard's numbers as Prometheus text.
 
+use super::disk;
 use crate::counters::{Count, Counters};
 use ringside_engine::outcome::{NotStored, Outcome};
 use ringside_engine::report::{family, sample, Kind, BUCKETS_US};
@@ -151,8 +152,8 @@ const ROWS: &[Row] = &[
     ),
 ];
 
-/// All numbers of all shards as Prometheus text.
-pub(super) fn metrics(shards: &[std::sync::Arc<Counters>]) -> Vec<u8> {
+/// All numbers of all shards, and of their logs on these disks, as Prometheus text.
+pub(super) fn metrics(shards: &[std::sync::Arc<Counters>], disks: &[String]) -> Vec<u8> {
     let mut out = Vec::with_capacity(16 * 1024);
     let labels: Vec<String> = (0..shards.len()).map(|id| id.to_string()).collect();
     let each = || labels.iter().map(String::as_str).zip(shards.iter());
@@ -251,5 +252,6 @@ pub(super) fn metrics(shards: &[std::sync::Arc<Counters>]) -> Vec<u8> {
         let seconds = counters.turn_us_max.read() as f64 / 1e6;
         sample(&mut out, name, &[("shard", shard)], seconds);
     }
+    disk::push_metrics(&mut out, disks, shards);
     out
 }

@@ -14,7 +14,7 @@ use crate::exchange::intent::{self, HostText};
 use crate::exchange::purging;
 use crate::rt;
 use crate::shard::Shard;
-use crate::siblings::letter::Whom;
+use crate::siblings::letter::{Purged, Whom};
 use ringside_engine::http::target;
 use ringside_engine::purge::{groups, Force};
 use std::rc::Rc;
@@ -71,17 +71,24 @@ pub(super) async fn carry_out(shard: &Rc<Shard>, query: &[u8]) -> Reply {
     let (Some(asked), true) = (asked.pop(), asked.is_empty()) else {
         return plain(400, USAGE);
     };
-    let count = match purge(shard, &asked, host.as_deref(), force).await {
-        Ok(count) => count,
+    let purged = match purge(shard, &asked, host.as_deref(), force).await {
+        Ok(purged) => purged,
         Err((status, what)) => return plain(status, what),
     };
     // What is found by its group or path is found when it is asked for, and not counted.
-    let objects = count.map_or("null".to_owned(), |count| count.to_string());
+    let objects = match asked {
+        Asked::Url(_) | Asked::All => purged.objects.to_string(),
+        Asked::Prefix(_) | Asked::Group(_) => "null".to_owned(),
+    };
+    let forgettable = match purged.forgettable {
+        true => ",\"forgettable\":true",
+        false => "",
+    };
     Reply {
         status: 200,
         kind: "application/json",
         text: format!(
-            "{{\"purged\":\"{}\",\"force\":\"{}\",\"objects\":{objects},\"shards\":{},\"took_us\":{}}}\n",
+            "{{\"purged\":\"{}\",\"force\":\"{}\",\"objects\":{objects},\"shards\":{},\"took_us\":{}{forgettable}}}\n",
             asked.word(),
             if force == Force::Soft { "soft" } else { "hard" },
             shard.count,
@@ -96,7 +103,7 @@ async fn purge(
     asked: &Asked,
     host: Option<&[u8]>,
     force: Force,
-) -> Result<Option<usize>, (u16, &'static str)> {
+) -> Result<Purged, (u16, &'static str)> {
     let no_site = (404, "no site is configured for this host and path\n");
     match asked {
         Asked::Url(url) => {
@@ -105,11 +112,13 @@ async fn purge(
             if keys.is_empty() {
                 return Err(no_site);
             }
-            let mut count = 0;
+            let mut sum = Purged::default();
             for key in keys {
-                count += purging::purge_anywhere(shard, key, force).await.objects;
+                let purged = purging::purge_anywhere(shard, key, force).await;
+                sum.objects += purged.objects;
+                sum.forgettable |= purged.forgettable;
             }
-            Ok(Some(count))
+            Ok(sum)
         }
         Asked::Prefix(url) => {
             let (host, path, query) = match url.first() {
@@ -133,20 +142,15 @@ async fn purge(
                 host: HostText::of(host).as_ref().into(),
                 path: normal.into(),
             }];
-            purging::decree_everywhere(shard, whom, force).await;
-            Ok(None)
+            Ok(purging::decree_everywhere(shard, whom, force).await)
         }
         Asked::Group(name) if name.is_empty() => Err((400, "the group has no name\n")),
         Asked::Group(name) => {
             let named = groups_named(shard, name, host).ok_or(no_site)?;
             let whom = named.into_iter().map(Whom::Group).collect();
-            purging::decree_everywhere(shard, whom, force).await;
-            Ok(None)
+            Ok(purging::decree_everywhere(shard, whom, force).await)
         }
-        Asked::All => {
-            let count = purging::decree_everywhere(shard, vec![Whom::All], force).await;
-            Ok(Some(count))
-        }
+        Asked::All => Ok(purging::decree_everywhere(shard, vec![Whom::All], force).await),
     }
 }
 
@@ -155,14 +159,20 @@ async fn purge(
 fn groups_named(shard: &Shard, name: &[u8], host: Option<&[u8]>) -> Option<Vec<u64>> {
     let seed = shard.setting.seed;
     let Some(host) = host else {
-        let count = u16::try_from(shard.setting.plan.sites.len()).ok()?;
+        let mut sites: Vec<u16> = shard
+            .setting
+            .routes
+            .iter()
+            .map(|route| route.site)
+            .collect();
+        sites.dedup();
         let both = |site| {
             [
                 groups::of_tag(seed, site, name),
                 groups::of_any_host(seed, site, name),
             ]
         };
-        return Some((0..count).flat_map(both).collect());
+        return Some(sites.into_iter().flat_map(both).collect());
     };
     let site = site_of(shard, host)?;
     let own = HostText::of(host);

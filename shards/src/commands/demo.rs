@@ -3,6 +3,7 @@
 mod origin;
 
 use crate::crew;
+use crate::store::disk::progress::Console;
 use ringside_config::Plan;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -37,7 +38,7 @@ pub fn demo(listen: SocketAddr) -> u8 {
         Ok(plan) => plan,
         Err(code) => return code,
     };
-    let crew = match crew::start(plan) {
+    let crew = match crew::start(plan, &mut Console::new(|| false)) {
         Ok(crew) => crew,
         Err(fault) => {
             eprintln!("ringside: {fault}");

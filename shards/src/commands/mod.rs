@@ -3,6 +3,7 @@
 pub mod ask;
 pub mod check;
 pub mod demo;
+pub mod disk;
 pub mod explain;
 pub mod purge;
 pub mod reference;

@@ -1,6 +1,7 @@
 //! `ringside run`: serve a configuration until told to stop.
 
 use crate::crew::{self, Crew};
+use crate::store::disk::progress::Console;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::path::Path;
@@ -12,14 +13,15 @@ pub fn run(path: &Path) -> u8 {
         Err(code) => return code,
     };
     // Before any thread runs, so that no signal is missed.
-    let signals = match Signals::new([SIGINT, SIGTERM]) {
+    let mut signals = match Signals::new([SIGINT, SIGTERM]) {
         Ok(signals) => signals,
         Err(error) => {
             eprintln!("ringside: signals can't be watched: {error}");
             return super::HOST;
         }
     };
-    let crew = match crew::start(plan) {
+    let mut console = Console::new(|| signals.pending().next().is_some());
+    let crew = match crew::start(plan, &mut console) {
         Ok(crew) => crew,
         Err(fault) => {
             eprintln!("ringside: {fault}");

@@ -21,7 +21,9 @@ use ringside_engine::cache::{self, Part, Verdict};
 use ringside_engine::fault::Fault;
 use ringside_engine::http::{Method, Name, Response};
 use ringside_engine::outcome::{Outcome, Reason};
+use std::future::Future;
 use std::ops::Range;
+use std::pin::Pin;
 use std::sync::Arc;
 
 /// The version whose parts were being asked for does not exist any more, and nothing was sent yet.
@@ -195,7 +197,10 @@ pub async fn run(
     Ok(delivered)
 }
 
-impl Assembly<'_> {
+/// A fragment that was asked for while the one before it is sent.
+type Ahead<'a> = rt::Started<Pin<Box<dyn Future<Output = Found> + 'a>>>;
+
+impl<'a> Assembly<'a> {
     async fn carry_out(&mut self) -> Result<(), Stop> {
         for step in std::mem::take(&mut self.layout.steps) {
             match step {
@@ -215,15 +220,30 @@ impl Assembly<'_> {
     }
 
     async fn span(&mut self, span: Range<u64>) -> Result<(), Stop> {
-        let whole = self.outline.body_bytes();
         let mut at = span.start;
+        let mut ahead: Option<Ahead<'a>> = None;
         while at < span.end {
-            let window = cache::window(at, Some(whole));
-            let need = at..span.end.min(window.end);
+            let need = self.need(at, span.end);
             at = match self.joined(at) {
                 Some((source, head)) => self.send_flight(source, &head, at..span.end).await?,
-                None => match look::fragment(self.visit, &self.outline, &window, &need).await {
-                    Found::Object(keep, _) => self.send_object(keep, need).await?,
+                None => match self.fragment(at, span.end, ahead.take()).await {
+                    Found::Object(keep, found) => {
+                        if !self.begun && self.outcome == Outcome::Hit {
+                            self.outcome = found;
+                        }
+                        // While one is sent the next is read: not more, since the client sets the
+                        // pace.
+                        let next = need.end;
+                        let mut reading = (next < span.end).then(|| self.start(next, span.end));
+                        let sent = match &mut reading {
+                            Some(reading) => {
+                                rt::meanwhile(self.send_object(keep, need), reading).await
+                            }
+                            None => self.send_object(keep, need).await,
+                        };
+                        ahead = reading;
+                        sent?
+                    }
                     Found::Flight(source, head, outcome) if head.part.is_none() => {
                         return Err(Stop::Changed(Changed::Whole(source, head, outcome)));
                     }
@@ -241,6 +261,29 @@ impl Assembly<'_> {
             };
         }
         Ok(())
+    }
+
+    /// What is needed of the fragment in which byte `at` lies.
+    fn need(&self, at: u64, end: u64) -> Range<u64> {
+        at..end.min(cache::window(at, Some(self.outline.body_bytes())).end)
+    }
+
+    /// The fragment in which byte `at` lies, which may have been asked for before.
+    async fn fragment(&self, at: u64, end: u64, ahead: Option<Ahead<'a>>) -> Found {
+        match ahead {
+            Some(ahead) => ahead.finish().await,
+            None => self.start(at, end).finish().await,
+        }
+    }
+
+    /// Asks for the fragment in which byte `at` lies.
+    fn start(&self, at: u64, end: u64) -> Ahead<'a> {
+        let (visit, outline) = (self.visit, self.outline.clone());
+        let need = self.need(at, end);
+        rt::Started::new(Box::pin(async move {
+            let window = cache::window(need.start, Some(outline.body_bytes()));
+            look::fragment(visit, &outline, &window, &need).await
+        }))
     }
 
     /// The fetch that was joined first, if it brings this byte.

@@ -48,8 +48,12 @@ pub enum Aside<'a> {
     /// It is held back until it is stored, so that whoever has it can rely on that; `None` once it
     /// is more than a fragment.
     Held(Option<Vec<Piece>>),
-    /// It is stored in fragments, each as soon as it is complete.
-    Slices(Slices<'a>),
+    /// The piece is held back that ends a content of which so many bytes are to come: what is stored
+    /// must make way for it on disk first.
+    End(u64, Option<Piece>),
+    /// It is stored in fragments, each as soon as it is complete. The last piece is held back, so
+    /// that whoever has all can rely on its being stored.
+    Slices(Slices<'a>, Option<Piece>),
 }
 
 impl Aside<'_> {
@@ -62,9 +66,19 @@ impl Aside<'_> {
     fn give(&mut self, piece: Piece, flight: &Flight) {
         match self {
             Aside::None => flight.push(piece),
-            Aside::Slices(slices) => {
+            Aside::End(left, last) => {
+                *left = left.saturating_sub(piece.len() as u64);
+                match *left {
+                    0 => *last = Some(piece),
+                    _ => flight.push(piece),
+                }
+            }
+            Aside::Slices(slices, last) => {
                 slices.put(&piece);
-                flight.push(piece);
+                match slices.is_whole() {
+                    true => *last = Some(piece),
+                    false => flight.push(piece),
+                }
             }
             Aside::Held(None) => flight.push(piece),
             Aside::Held(Some(held)) => {
@@ -79,10 +93,13 @@ impl Aside<'_> {
 
     /// Gives the readers what was held back, and holds nothing back any more.
     pub fn let_go(&mut self, flight: &Flight) {
-        if let Aside::Held(held) = self {
-            for piece in held.take().into_iter().flatten() {
-                flight.push(piece);
-            }
+        let held = match self {
+            Aside::None => Vec::new(),
+            Aside::Held(held) => held.take().unwrap_or_default(),
+            Aside::End(_, last) | Aside::Slices(_, last) => last.take().into_iter().collect(),
+        };
+        for piece in held {
+            flight.push(piece);
         }
     }
 }
@@ -249,7 +266,7 @@ impl Intake<'_, '_> {
         self.shard.counters.fetched_bytes.add(n as u64);
         if self.taken > self.content.bytes_max && self.flight.may_store() {
             match self.aside {
-                Aside::Slices(_) => self.flight.stop_keeping(),
+                Aside::Slices(..) => self.flight.stop_keeping(),
                 _ => self.flight.give_up_storing(NotStored::TooLarge),
             }
         }

@@ -21,7 +21,8 @@ use crate::shard::{RouteFacts, Shard};
 use crate::siblings::letter::Keepsake;
 use crate::siblings::{Asked, Letter};
 use crate::store::flight::{Scope, Want};
-use crate::store::object::{parse_stored, Notes};
+use crate::store::object::{parse_stored, Notes, ToDisk};
+use crate::store::replicas::takes_place_of;
 use crate::store::{End, Flight, FlightHead, Object, Opening, Piece};
 use ringside_engine::cache::{self, vary, Facts, SetCookie, Times};
 use ringside_engine::fault::Fault;
@@ -34,12 +35,17 @@ use ringside_engine::limits::{self, FRAGMENT_BYTES};
 use ringside_engine::origin::{may_retry, Sent};
 use ringside_engine::outcome::{NotStored, Reason};
 use ringside_engine::purge::groups;
+use ringside_engine::store::disk::{variant_bits, KillForce};
 use ringside_engine::time::Mono;
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::future::IntoFuture;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
+/// A response waits so long at most until a disk has noted what it replaces.
+const NOTED_PATIENCE: Duration = Duration::from_secs(5);
 /// Interim responses accepted before the final one.
 const INTERIM_MAX: u32 = 16;
 
@@ -556,7 +562,7 @@ fn validated(fetch: &Fetch, route: &RouteFacts, held: &Held, arrived: &Arrived) 
     let is_new = !Arc::ptr_eq(&object, stale);
     if may_store && storable && !own && is_new {
         let mut memory = shard.memory.borrow_mut();
-        memory.put(object.clone(), route.policy.variants_max);
+        memory.put_freshened(object.clone(), stale, route.policy.variants_max);
     } else if own && !(may_store && storable) {
         // A purge came meanwhile, or it may not be stored any more: for the readers only.
         shard.memory.borrow_mut().remove(stale);
@@ -616,8 +622,10 @@ pub fn freshen(
     };
     if put && storable {
         let mut memory = shard.memory.borrow_mut();
-        memory.remove(stale);
-        memory.put(object.clone(), route.policy.variants_max);
+        if !takes_place_of(&object, stale) {
+            memory.remove(stale);
+        }
+        memory.put_freshened(object.clone(), stale, route.policy.variants_max);
     }
     (object, storable)
 }
@@ -690,6 +698,7 @@ fn hand_over(fetch: &Fetch, mut arrived: Arrived) -> Result<(), Fault> {
         None => Facts::default(),
     };
     let flight_head = FlightHead {
+        to_disk: ToDisk::NEVER,
         head,
         own_head: None,
         kept_head: None,
@@ -736,6 +745,9 @@ pub async fn respond(fetch: Fetch, route: &RouteFacts, mut arrived: Arrived) -> 
     let storing = decide(&fetch, route, &response, head.length);
     head.stored = storing.is_ok();
     let (key, learned) = search::key(shard, &fetch, route, &response, storing.is_ok());
+    if learned {
+        head.to_disk = ToDisk::NEVER;
+    }
     let after = Aftermath::of(&fetch, route, &arrived, &head);
     let keeps =
         framing::keeps_alive(response.version, response.fields) && length != Length::UntilClose;
@@ -759,10 +771,11 @@ pub async fn respond(fetch: Fetch, route: &RouteFacts, mut arrived: Arrived) -> 
     let mut aside = match (&storing, copying, head.length) {
         (_, Some(_), _) => Aside::held(),
         (Ok(()), _, Some(bytes)) if bytes > FRAGMENT_BYTES => {
-            Aside::Slices(Slices::new(shard, key, &head, bytes))
+            Aside::Slices(Slices::new(shard, key, &head, bytes, route), None)
         }
         // It is stored elsewhere than where it is read: not until then is it all given.
         (Ok(()), ..) if shard.home(key) != shard.id => Aside::held(),
+        (Ok(()), _, Some(bytes)) if shard.disk.is_some() => Aside::End(bytes, None),
         _ => Aside::None,
     };
     let begun_us = copying;
@@ -779,6 +792,9 @@ pub async fn respond(fetch: Fetch, route: &RouteFacts, mut arrived: Arrived) -> 
         }
     };
     if storing.is_ok() && flight.may_store() {
+        make_way(&fetch, key, &head).await;
+    }
+    if storing.is_ok() && flight.may_store() {
         let sliced = store(
             &fetch,
             route,
@@ -793,7 +809,12 @@ pub async fn respond(fetch: Fetch, route: &RouteFacts, mut arrived: Arrived) -> 
         }
     } else if storing.is_ok() {
         // It was given up on the way.
-        shard.counters.not_stored(flight.why_not_stored());
+        let why = flight.why_not_stored();
+        shard.counters.not_stored(why);
+        if why != NotStored::Purged {
+            make_way(&fetch, key, &head).await;
+            drop_outdated(&fetch);
+        }
     } else if let Aside::Held(Some(body)) = &aside {
         let body = body.clone();
         let bytes: usize = body.iter().map(|piece| piece.len()).sum();
@@ -886,6 +907,7 @@ pub fn flight_head(
         },
         has_content: length != Length::None,
         facts: Facts::of(&request, &response, &route.policy, &times),
+        to_disk: route.to_disk(&fetch.asked, search::is_ruled(shard, &fetch.asked)),
         aged: response.fields.has(Name::Age),
         vary,
         variant,
@@ -1014,10 +1036,32 @@ pub fn settle_unstored(fetch: &Fetch, why: NotStored, status: u16) {
         return;
     }
     shard.mark(fetch.asked.key, rt::now());
+    drop_outdated(fetch);
+}
+
+/// Drops what a newer response would have replaced that is not stored itself.
+fn drop_outdated(fetch: &Fetch) {
     if let Some(stale) = fetch.held.own() {
-        shard.memory.borrow_mut().remove(stale);
-        shard.bury_dead();
+        fetch.shard.memory.borrow_mut().remove(stale);
+        fetch.shard.bury_dead();
     }
+}
+
+/// Sees to it that what a new version is to replace, while it would still be served, does not come
+/// back from disk: not even after a crash. What is stale is validated when it comes back.
+pub async fn make_way(fetch: &Fetch, key: Key, head: &FlightHead) {
+    let disk = fetch.shard.disk.as_ref();
+    let Some(disk) = disk.filter(|disk| disk.may_come_back(key)) else {
+        return;
+    };
+    let is_stale = |held: &Arc<Object>| !held.facts.is_fresh(rt::now());
+    if fetch.held.own().is_some_and(is_stale) {
+        return;
+    }
+    let bits = variant_bits(head.variant, !head.vary.is_empty());
+    // A disk that can't note it holds nothing that is served; one that hangs is about to fail.
+    let noted = disk.kill(key, Some(bits), KillForce::Hard).into_future();
+    let _: Option<Result<_, _>> = rt::within(NOTED_PATIENCE, noted).await;
 }
 
 /// Stores a complete flight: whole, or (`true`) as an outline with its fragments.
@@ -1032,21 +1076,29 @@ fn store(
     let (shard, flight) = (&fetch.shard, &fetch.flight);
     // Where it is not the flight's own key, a purge does not find the flight by it.
     let begun_us = (key != flight.key).then_some(begun_us);
-    let held = match aside {
-        Aside::Held(Some(held)) => Some(held.clone()),
-        _ => None,
+    // What is held back stays so until the caller lets it go.
+    let (held, slices, back) = match std::mem::replace(aside, Aside::None) {
+        Aside::Held(Some(held)) => (Some(held.clone()), None, Some(held)),
+        Aside::End(_, last) => {
+            let last: Vec<Piece> = last.into_iter().collect();
+            (
+                Some([flight.body(), last.clone()].concat()),
+                None,
+                Some(last),
+            )
+        }
+        Aside::Slices(slices, last) => (None, Some(slices), last.map(|piece| vec![piece])),
+        _ => (None, None, None),
     };
-    let slices = match std::mem::replace(aside, Aside::Held(held.clone())) {
-        Aside::Slices(slices) => Some(slices),
-        _ => None,
-    };
+    *aside = Aside::Held(back);
     let body = held.unwrap_or_else(|| match slices {
         Some(_) => Vec::new(),
         None => flight.body(),
     });
     let bytes: u64 = body.iter().map(|piece| piece.len() as u64).sum();
     let slices = slices.or_else(|| {
-        let mut slices = (bytes > FRAGMENT_BYTES).then(|| Slices::new(shard, key, head, bytes))?;
+        let new = || Slices::new(shard, key, head, bytes, route);
+        let mut slices = (bytes > FRAGMENT_BYTES).then(new)?;
         body.iter().for_each(|piece| slices.put(piece));
         Some(slices)
     });
@@ -1066,6 +1118,7 @@ fn store(
     if !matches!(head.status, 204 | 304) {
         encode::push_length(&mut sent.head, bytes);
     }
+    sent.to_disk = route.for_length(sent.to_disk, bytes);
     let sliced = sent.outline.is_some();
     keeping::bring(shard, sent);
     shard.unmark(fetch.asked.key);
@@ -1087,6 +1140,7 @@ pub fn keepsake(
         key,
         facts: head.facts,
         head: text,
+        to_disk: head.to_disk,
         variant: head.variant,
         vary: head.vary.clone(),
         groups: head.groups.clone(),

@@ -1,6 +1,7 @@
 //! What the home shard of a key does for whoever asks, on this shard or on a sibling.
 
 use super::fetch::{self, Held};
+use super::from_disk;
 use super::intent::{with_path, HostText};
 use super::purging;
 use crate::rt;
@@ -337,10 +338,10 @@ pub fn outdate(shard: &Shard, object: &Arc<Object>) {
 }
 
 /// Tells the home of a key what a newer head says.
-pub fn tell_head(shard: &Shard, seen: HeadSeen) {
+pub fn tell_head(shard: &Rc<Shard>, seen: HeadSeen) {
     let home = shard.home(seen.asked.key);
     if home == shard.id {
-        head_seen(shard, &seen);
+        head_seen(shard, Box::new(seen));
     } else if shard.post.has_room(home) {
         shard.send(home, Letter::HeadSeen(Box::new(seen)));
     }
@@ -348,7 +349,21 @@ pub fn tell_head(shard: &Shard, seen: HeadSeen) {
 
 /// What the answer to a HEAD request says of the stored object that a GET would have selected
 /// (RFC 9111, 4.3.5).
-pub fn head_seen(shard: &Shard, seen: &HeadSeen) {
+pub fn head_seen(shard: &Rc<Shard>, seen: Box<HeadSeen>) {
+    if !from_disk::may_have(shard, &seen.asked) {
+        return head_says(shard, &seen);
+    }
+    let (ours, panics) = (shard.clone(), shard.counters.clone());
+    rt::spawn(
+        async move {
+            from_disk::recall(&ours, &seen.asked).await;
+            head_says(&ours, &seen);
+        },
+        move || panics.panics.add(1),
+    );
+}
+
+fn head_says(shard: &Shard, seen: &HeadSeen) {
     let Some(route) = shard.setting.route(seen.asked.route) else {
         return;
     };
@@ -375,14 +390,21 @@ pub fn head_seen(shard: &Shard, seen: &HeadSeen) {
     shard.bury_dead();
 }
 
-/// What is stored for a request, and what would become of it.
-pub fn inspect(shard: &Shard, asked: &Asked) -> Inspection {
+/// What is stored for a request, and what would become of it. What is on disk alone is read, and
+/// stays there.
+pub async fn inspect(shard: &Rc<Shard>, asked: &Asked) -> Inspection {
+    let on_disk = match from_disk::may_have(shard, asked) {
+        true => from_disk::look(shard, asked).await,
+        false => None,
+    };
     let (seed, now) = (shard.setting.seed, rt::now());
     let fields = asked.request().fields;
     let key = asked.key;
+    let last_is_on_disk = on_disk.is_some();
     let variants: Vec<_> = shard.memory.borrow().variants(key).cloned().collect();
     let variants: Vec<_> = variants
         .into_iter()
+        .chain(on_disk)
         .map(|object| {
             let selected = selects(&object, seed, fields);
             let verdict = verdict(shard, &object, asked);
@@ -396,6 +418,7 @@ pub fn inspect(shard: &Shard, asked: &Asked) -> Inspection {
     let marked_as_ranges = || shard.marked_for_ms(of_ranges(key), now);
     Inspection {
         variants,
+        last_is_on_disk,
         marked_for_ms: shard
             .marked_for_ms(key, now)
             .or_else(|| in_parts.then(marked_as_ranges)?),
@@ -403,8 +426,27 @@ pub fn inspect(shard: &Shard, asked: &Asked) -> Inspection {
     }
 }
 
-/// Answers a sibling's question.
+/// Answers a sibling's question, at once unless a disk must be read for it.
 pub fn answer(shard: &Rc<Shard>, from: usize, ticket: u64, asked: Box<Asked>) {
+    if !from_disk::may_have(shard, &asked) {
+        return answer_from_memory(shard, from, ticket, asked);
+    }
+    let (ours, panics) = (shard.clone(), shard.counters.clone());
+    rt::spawn(
+        async move {
+            match from_disk::answer(&ours, &asked).await {
+                Some(object) => {
+                    let told = Told::FromDisk(object);
+                    ours.send(from, Letter::Told { ticket, told });
+                }
+                None => answer_from_memory(&ours, from, ticket, asked),
+            }
+        },
+        move || panics.panics.add(1),
+    );
+}
+
+fn answer_from_memory(shard: &Rc<Shard>, from: usize, ticket: u64, asked: Box<Asked>) {
     let guest = Guest {
         shard: from,
         ticket,

@@ -3,13 +3,13 @@
 
 use super::home;
 use super::intent::Intent;
-use super::look;
-use crate::shard::Shard;
+use super::{look, Visit};
+use crate::shard::{Keep, Shard};
 use crate::siblings::letter::{Inspection, Letter};
 use crate::siblings::{Asked, Told};
 use crate::store::Object;
 use ringside_engine::cache::{self, Part};
-use ringside_engine::explain::{Kept, Stored};
+use ringside_engine::explain::{Kept, Stored, DISK};
 use ringside_engine::http::{Method, RequestHead, ResponseHead};
 use ringside_engine::purge::Verdict;
 use std::net::{IpAddr, Ipv4Addr};
@@ -35,18 +35,28 @@ pub async fn found(shard: &Rc<Shard>, bytes: &[u8], head: &RequestHead, intent: 
     let asked = asked(bytes, head, intent);
     let found = at_home(shard, asked.clone()).await;
     let mut variants = Vec::new();
-    for (object, selected, verdict) in &found.variants {
+    for (at, (object, selected, verdict)) in found.variants.iter().enumerate() {
+        let on_disk = found.last_is_on_disk && at + 1 == found.variants.len();
         let kept = match selected {
             true => kept(shard, &asked, object).await,
             false => Kept::All,
         };
-        variants.push(stored(object, *selected, *verdict, kept));
+        variants.push(stored(object, *selected, *verdict, kept, on_disk));
     }
     Found {
         variants,
         marked_for_ms: found.marked_for_ms,
         flights: found.flights,
     }
+}
+
+/// All of an object that a request takes is stored.
+pub async fn is_whole(visit: &Visit, keep: &Keep) -> bool {
+    let Some(object) = look::shared_handle(keep).filter(|object| object.version().is_some()) else {
+        return true;
+    };
+    let asked = visit.asked(&visit.question());
+    kept(&visit.shard, &asked, object).await == Kept::All
 }
 
 fn asked(bytes: &[u8], head: &RequestHead, intent: &Intent) -> Box<Asked> {
@@ -70,7 +80,7 @@ fn asked(bytes: &[u8], head: &RequestHead, intent: &Intent) -> Box<Asked> {
 async fn at_home(shard: &Rc<Shard>, asked: Box<Asked>) -> Box<Inspection> {
     let at = shard.home(asked.key);
     if at == shard.id {
-        return Box::new(home::inspect(shard, &asked));
+        return Box::new(home::inspect(shard, &asked).await);
     }
     let ticket = shard.ticket();
     let letter = Letter::Inspect { ticket, asked };
@@ -129,7 +139,7 @@ fn wanted(asked: &Asked, object: &Object) -> Vec<Range<u64>> {
     }
 }
 
-fn stored(object: &Object, selected: bool, verdict: Verdict, kept: Kept) -> Stored {
+fn stored(object: &Object, selected: bool, verdict: Verdict, kept: Kept, on_disk: bool) -> Stored {
     let notes = object.notes();
     Stored {
         head: object.head().to_vec(),
@@ -140,6 +150,7 @@ fn stored(object: &Object, selected: bool, verdict: Verdict, kept: Kept) -> Stor
         body_bytes: object.body_bytes(),
         kept,
         tier: match (object.version(), object.file()) {
+            _ if on_disk => DISK,
             (Some(_), _) => "fragments",
             (None, Some(_)) => "file",
             (None, None) => "memory",

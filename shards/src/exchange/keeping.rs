@@ -6,6 +6,7 @@ use crate::siblings::Letter;
 use crate::store::object::{Notes, Parts};
 use crate::store::Piece;
 use ringside_engine::outcome::NotStored;
+use ringside_engine::store::disk::KillForce;
 
 /// Stores what another shard has fetched, unless it was purged meanwhile.
 pub fn keep(shard: &Shard, mut sent: Keepsake) {
@@ -14,8 +15,18 @@ pub fn keep(shard: &Shard, mut sent: Keepsake) {
             sent.body = body;
             put(shard, &sent);
         }
-        None => shard.counters.not_stored(NotStored::NoMemory),
+        None => no_room(shard, &sent),
     }
+}
+
+/// What is older than what there is no room for is not to be served in its place.
+fn no_room(shard: &Shard, sent: &Keepsake) {
+    shard.counters.not_stored(NotStored::NoMemory);
+    shard.memory.borrow_mut().purge(sent.key);
+    if let Some(disk) = &shard.disk {
+        drop(disk.kill(sent.key, None, KillForce::Hard));
+    }
+    shard.bury_dead();
 }
 
 fn put(shard: &Shard, sent: &Keepsake) {
@@ -36,6 +47,7 @@ fn put(shard: &Shard, sent: &Keepsake) {
             groups: &sent.groups,
         },
         body: &sent.body,
+        to_disk: sent.to_disk,
     };
     let mut memory = shard.memory.borrow_mut();
     let made = match sent.outline {
@@ -47,7 +59,10 @@ fn put(shard: &Shard, sent: &Keepsake) {
             memory.put(object, sent.variants_max);
             shard.counters.stored.add(1);
         }
-        None => shard.counters.not_stored(NotStored::NoMemory),
+        None => {
+            drop(memory);
+            return no_room(shard, sent);
+        }
     }
     drop(memory);
     shard.bury_dead();

@@ -2,7 +2,7 @@
 
 use super::intent::{HostText, Intent};
 use super::source::Source;
-use super::{home, own, Visit};
+use super::{from_disk, home, own, Visit};
 use crate::rt::Gather;
 use crate::shard::{Keep, Shard};
 use crate::siblings::{Letter, Told};
@@ -78,13 +78,14 @@ pub fn quick(
     let policy = &shard.setting.route(intent.route)?.policy;
     let keep = stored_here(shard, request, intent.key)?;
     let object = handle(&keep)?;
-    let served = unpurged(shard, object, intent, bytes)
+    let may_serve = unpurged(shard, object, intent, bytes)
         && cache::serve(request, &object.facts, policy, now) == Serve::Fresh;
-    if !served {
+    if !may_serve {
         return None;
     }
     object.touch();
-    compose(shard, request, intent, client, keep, now)
+    let outcome = served(object, now);
+    compose(shard, request, intent, client, keep, outcome, now)
 }
 
 /// The host of a request as it stands in its key.
@@ -156,6 +157,7 @@ fn compose(
     intent: &Intent,
     client: IpAddr,
     keep: Keep,
+    outcome: Outcome,
     now: Mono,
 ) -> Option<Quick> {
     if let Some(object) = shared_handle(&keep) {
@@ -166,7 +168,6 @@ fn compose(
     if elsewhere || object.pieces().len() > crate::store::flight::PIECES_AT_ONCE {
         return None;
     }
-    let outcome = served(object, now);
     let mut gather = shard.take_gather();
     let scratch = gather.scratch();
     scratch.extend_from_slice(object.head());
@@ -327,8 +328,16 @@ pub async fn by_letter(visit: &Visit) -> Result<Quick, Asking> {
                 return Err(Asking::Done(Found::Object(keep, outcome)));
             }
             let client = visit.client.ip();
-            compose(&visit.shard, &request, &visit.intent, client, keep, now)
-                .ok_or(Asking::Done(Found::Go(Reason::Busy)))
+            compose(
+                &visit.shard,
+                &request,
+                &visit.intent,
+                client,
+                keep,
+                outcome,
+                now,
+            )
+            .ok_or(Asking::Done(Found::Go(Reason::Busy)))
         }
         asking => Err(asking),
     }
@@ -340,11 +349,22 @@ fn done(keep: Keep) -> Asking {
     Asking::Done(Found::Object(keep, outcome))
 }
 
+/// The same, of one that was read from disk: it was fresh a moment ago.
+fn from_disk_done(object: Arc<Object>) -> Asking {
+    Asking::Done(Found::Object(Keep::Object(object), Outcome::DiskHit))
+}
+
 async fn ask(visit: &Visit, question: &Question) -> Asking {
     let (shard, key) = (&visit.shard, question.key);
     let at = shard.home(key);
     if at == shard.id {
-        return match home::consider(shard, visit.asked(question), None) {
+        let asked = visit.asked(question);
+        if from_disk::may_have(shard, &asked) {
+            if let Some(object) = from_disk::answer(shard, &asked).await {
+                return from_disk_done(object);
+            }
+        }
+        return match home::consider(shard, asked, None) {
             home::Considered::Object(object) => done(Keep::Object(object)),
             home::Considered::Joined(flight, id, outcome) => {
                 Asking::Joined(Source::here(flight, id), outcome)
@@ -374,7 +394,7 @@ async fn ask(visit: &Visit, question: &Question) -> Asking {
             .await;
         match told {
             // It was replaced or purged while the letter was under way: the home knows more.
-            Some(Told::Object(object) | Told::Once(object))
+            Some(Told::Object(object) | Told::Once(object) | Told::FromDisk(object))
                 if is_gone(visit, question, &object) && asked_again < ASK_AGAIN_MAX =>
             {
                 source.settled();
@@ -384,7 +404,9 @@ async fn ask(visit: &Visit, question: &Question) -> Asking {
         }
     };
     match told {
-        Some(Told::Object(object) | Told::Once(object)) if is_gone(visit, question, &object) => {
+        Some(Told::Object(object) | Told::Once(object) | Told::FromDisk(object))
+            if is_gone(visit, question, &object) =>
+        {
             // It was purged while the letter was under way.
             source.settled();
             Asking::Done(Found::Go(Reason::NotStored))
@@ -397,6 +419,10 @@ async fn ask(visit: &Visit, question: &Question) -> Asking {
             source.settled();
             object.touch();
             done(Keep::Object(object))
+        }
+        Some(Told::FromDisk(object)) => {
+            source.settled();
+            from_disk_done(object)
         }
         Some(Told::Joined(outcome)) => Asking::Joined(source, outcome),
         Some(Told::Go(reason)) => {

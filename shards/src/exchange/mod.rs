@@ -14,6 +14,7 @@ pub mod assemble;
 pub mod content;
 pub mod deliver;
 pub mod fetch;
+pub mod from_disk;
 pub mod home;
 pub mod inspect;
 pub mod intent;
@@ -176,6 +177,8 @@ async fn options(visit: Visit) -> Left {
 /// A request that only the cache may answer.
 async fn from_cache_only(visit: Visit) -> Left {
     let delivered = match look::stored_anywhere(&visit).await {
+        // Of what lies in fragments one may be gone, and nobody would be asked for it.
+        Some((keep, _)) if !inspect::is_whole(&visit, &keep).await => not_cached(&visit).await,
         Some((keep, outcome)) => match deliver::object(&visit, keep, outcome).await {
             Ok(delivered) => delivered,
             Err(_) => not_cached(&visit).await,

@@ -17,7 +17,7 @@ use super::{home, keeping};
 use crate::shard::{RouteFacts, Shard};
 use crate::siblings::letter::{HeadSeen, Keepsake};
 use crate::store::flight::{self, Scope, Want};
-use crate::store::object::{parse_stored, Notes, Parts, Version};
+use crate::store::object::{parse_stored, Notes, Parts, ToDisk, Version};
 use crate::store::replicas::selects;
 use crate::store::{End, FlightHead, Object, Opening, Piece};
 use ringside_engine::cache::part::push_content_range;
@@ -37,6 +37,8 @@ pub struct Slices<'a> {
     key: Key,
     version: Version,
     facts: Facts,
+    /// What brings its fragments to disk.
+    to_disk: ToDisk,
     /// Validators of the whole, for the heads of its fragments.
     validators: Vec<u8>,
     whole: u64,
@@ -48,8 +50,15 @@ pub struct Slices<'a> {
 
 impl<'a> Slices<'a> {
     /// Fragments of a new version of what `key` names, which has `whole` bytes.
-    pub fn new(shard: &'a Shard, key: Key, head: &FlightHead, whole: u64) -> Slices<'a> {
+    pub fn new(
+        shard: &'a Shard,
+        key: Key,
+        head: &FlightHead,
+        whole: u64,
+        route: &RouteFacts,
+    ) -> Slices<'a> {
         Slices {
+            to_disk: route.for_length(head.to_disk, whole),
             shard,
             key,
             version: shard.version(key),
@@ -71,6 +80,11 @@ impl<'a> Slices<'a> {
         }
     }
 
+    /// Nothing of the content is missing any more.
+    pub fn is_whole(&self) -> bool {
+        self.at + self.bytes >= self.whole
+    }
+
     /// Stores the last fragment. Returns how long the whole is, and its version.
     pub fn finish(mut self) -> (u64, Version) {
         self.flush();
@@ -88,7 +102,8 @@ impl<'a> Slices<'a> {
         };
         let body = std::mem::take(&mut self.pieces);
         let text = (self.validators.as_slice(), self.facts);
-        bring(self.shard, self.key, self.version, text, &extent, body);
+        let name = (self.key, self.version);
+        bring(self.shard, name, text, &extent, body, self.to_disk);
         self.at = extent.end;
         self.bytes = 0;
     }
@@ -120,11 +135,11 @@ fn fragment_head(validators: &[u8], extent: &Extent) -> Vec<u8> {
 /// Hands a fragment to its home.
 fn bring(
     shard: &Shard,
-    key: Key,
-    version: Version,
+    (key, version): (Key, Version),
     (validators, facts): (&[u8], Facts),
     extent: &Extent,
     body: Vec<Piece>,
+    to_disk: ToDisk,
 ) {
     let start = cache::window(extent.first, Some(extent.whole)).start;
     keeping::bring(
@@ -132,6 +147,7 @@ fn bring(
         Keepsake {
             key: version.fragment(shard.setting.seed, key, start),
             facts,
+            to_disk,
             head: fragment_head(validators, extent),
             variant: 0,
             vary: Vec::new(),
@@ -252,7 +268,13 @@ async fn store_discovered(
         shard.counters.not_stored(flight.why_not_stored());
         return;
     }
-    let (key, body) = (fetch.asked.key, flight.body());
+    let key = fetch.asked.key;
+    fetch::make_way(fetch, key, head).await;
+    if !flight.may_store() {
+        shard.counters.not_stored(flight.why_not_stored());
+        return;
+    }
+    let body = flight.body();
     let Some(outline) = outline else {
         let mut sent = fetch::keepsake(route, key, head, body, None);
         encode::push_length(&mut sent.head, extent.whole);
@@ -263,7 +285,15 @@ async fn store_discovered(
     let within = cache::window(extent.first, Some(extent.whole));
     if let (Some(version), true) = (outline.version(), extent.end <= within.end) {
         let text = (validators(&head.head), head.facts);
-        bring(shard, key, version, (&text.0, text.1), extent, body);
+        let to_disk = outline.to_disk();
+        bring(
+            shard,
+            (key, version),
+            (&text.0, text.1),
+            extent,
+            body,
+            to_disk,
+        );
         let home = version.fragment(shard.setting.seed, key, within.start);
         keeping::arrived(shard, shard.home(home)).await;
         if !flight.may_store() {
@@ -306,6 +336,7 @@ fn outline(fetch: &Fetch, head: &FlightHead, whole: u64) -> Option<Arc<Object>> 
         head: &text,
         notes: head.notes(),
         body: &[],
+        to_disk: head.to_disk,
     };
     let version = shard.version(key);
     let object = shard
@@ -538,12 +569,17 @@ fn complete(
         extent.end = extent.end.max(there.end);
     }
     let head = fragment_head(validators, &extent);
+    let to_disk = match &fetch.asked.want {
+        Want::Fragment { outline, .. } => outline.to_disk(),
+        _ => ToDisk::NEVER,
+    };
     let parts = Parts {
         key: fetch.asked.key,
         facts: *facts,
         head: &head,
         notes: Notes::default(),
         body: &body,
+        to_disk,
     };
     let mut memory = shard.memory.borrow_mut();
     let object = memory.make(&parts);

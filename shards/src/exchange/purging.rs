@@ -6,9 +6,11 @@ use crate::rt;
 use crate::shard::Shard;
 use crate::siblings::letter::{Decree, Purged, Whom};
 use crate::siblings::{Letter, Told};
+use crate::store::disk::Kept;
 use ringside_engine::key::Key;
 use ringside_engine::outcome::NotStored;
-use ringside_engine::purge::Force;
+use ringside_engine::purge::{statement_all, statement_group, statement_prefix, Force};
+use ringside_engine::store::disk::KillForce;
 use ringside_engine::time::Mono;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -28,7 +30,7 @@ pub fn close_flights(shard: &Shard, key: Key) {
 ///
 /// Replicas need no letter for that: every use checks the object's `live` bit, which is cleared
 /// here. They are told to let go for the memory's sake only.
-pub fn purge(shard: &Shard, key: Key, force: Force) -> Purged {
+pub fn purge(shard: &Shard, key: Key, force: Force) -> Purge {
     let before_us = shard.purged.borrow_mut().note(key, rt::now_us());
     shard.unmark(key);
     let mut objects = drop_question(shard, key, force);
@@ -42,9 +44,65 @@ pub fn purge(shard: &Shard, key: Key, force: Force) -> Purged {
             shard.questions.borrow_mut().note(key, question);
         }
     }
+    let kept = shard
+        .disk
+        .as_ref()
+        .map(|disk| disk.kill(key, None, kill_force(force)));
     shard.counters.purged.add(objects as u64);
     shard.bury_dead();
-    Purged { objects, before_us }
+    Purge {
+        purged: Purged {
+            objects,
+            before_us,
+            forgettable: false,
+        },
+        kept,
+    }
+}
+
+/// A decree as the disk keeps it.
+fn statement_of(decree: &Decree) -> Vec<u8> {
+    let (force, at) = (decree.force, decree.at);
+    let statements = decree.whom.iter().map(|whom| match whom {
+        Whom::All => statement_all(force, at),
+        Whom::Prefix { host, path } => statement_prefix(host, path, force, at),
+        Whom::Group(group) => statement_group(*group, force, at),
+    });
+    statements.flatten().collect()
+}
+
+/// In the words of the store, which knows no purges.
+fn kill_force(force: Force) -> KillForce {
+    match force {
+        Force::Hard => KillForce::Hard,
+        Force::Soft => KillForce::Soft,
+    }
+}
+
+/// A purge that every shard obeys, and that a disk may still have to note: until it has, what is
+/// stored there could come back after a crash.
+pub struct Purge {
+    purged: Purged,
+    kept: Option<Kept>,
+}
+
+impl Purge {
+    /// What it did, if no disk has anything to note.
+    pub fn at_once(self) -> Result<Purged, Purge> {
+        match self.kept {
+            None => Ok(self.purged),
+            Some(_) => Err(self),
+        }
+    }
+
+    /// What it did, once that is for good.
+    pub async fn settled(self) -> Purged {
+        let mut purged = self.purged;
+        if let Some(kept) = self.kept {
+            purged.forgettable = kept.await.is_err();
+        }
+        purged
+    }
 }
 
 /// What is stored by one key, and the fetches for it; returns how many objects there were.
@@ -80,7 +138,7 @@ fn soften(shard: &Shard, key: Key) -> usize {
 pub async fn purge_anywhere(shard: &Rc<Shard>, key: Key, force: Force) -> Purged {
     let home = shard.home(key);
     if home == shard.id {
-        return purge(shard, key, force);
+        return purge(shard, key, force).settled().await;
     }
     let ticket = shard.ticket();
     let letter = Letter::Purge { ticket, key, force };
@@ -96,7 +154,7 @@ pub async fn purge_anywhere(shard: &Rc<Shard>, key: Key, force: Force) -> Purged
 ///
 /// One instant holds for all shards: what was asked for at or before it is outdated, wherever it is
 /// and whenever it comes. So a fetch begun before can't make anything servable.
-pub async fn decree_everywhere(shard: &Rc<Shard>, whom: Vec<Whom>, force: Force) -> usize {
+pub async fn decree_everywhere(shard: &Rc<Shard>, whom: Vec<Whom>, force: Force) -> Purged {
     let at = Mono(rt::now_us() / 1000);
     let decree = Arc::new(Decree { whom, force, at });
     let others = (0..shard.count).filter(|id| *id != shard.id);
@@ -106,17 +164,18 @@ pub async fn decree_everywhere(shard: &Rc<Shard>, whom: Vec<Whom>, force: Force)
             shard.demand(other, ticket, Letter::Decree { ticket, decree })
         })
         .collect();
-    let mut count = obey(shard, &decree).objects;
+    let mut purged = obey(shard, &decree).settled().await;
     for waiting in told {
         if let Some(Told::Purged(there)) = waiting.await {
-            count += there.objects;
+            purged.objects += there.objects;
+            purged.forgettable |= there.forgettable;
         }
     }
-    count
+    purged
 }
 
 /// Carries a decree out here.
-pub fn obey(shard: &Shard, decree: &Decree) -> Purged {
+pub fn obey(shard: &Shard, decree: &Decree) -> Purge {
     let mut purges = shard.purges.borrow_mut();
     let (force, at) = (decree.force, decree.at);
     for whom in &decree.whom {
@@ -127,6 +186,14 @@ pub fn obey(shard: &Shard, decree: &Decree) -> Purged {
         }
     }
     drop(purges);
+    let kept = shard.disk.as_ref().map(|disk| {
+        let whole = || {
+            let mut all = Vec::new();
+            shard.purges.borrow().write(&mut all);
+            all
+        };
+        disk.edict(statement_of(decree), &whole)
+    });
     // Whoever asks from now on is not to wait for what was asked for before.
     for flight in shard.flights.borrow().values().flatten() {
         flight.refuse_joins();
@@ -137,8 +204,11 @@ pub fn obey(shard: &Shard, decree: &Decree) -> Purged {
         false => 0,
     };
     shard.counters.purged.add(objects as u64);
-    Purged {
-        objects,
-        before_us: 0,
+    Purge {
+        purged: Purged {
+            objects,
+            ..Purged::default()
+        },
+        kept,
     }
 }

@@ -6,7 +6,7 @@
 
 use super::fetch::Fetch;
 use crate::shard::{RouteFacts, Search, Shard};
-use crate::siblings::Letter;
+use crate::siblings::{Asked, Letter};
 use ringside_engine::http::Response;
 use ringside_engine::key::{Key, KeyWriter, Seed};
 use ringside_engine::route::search::SearchRule;
@@ -39,6 +39,15 @@ pub fn key(
         learn(shard, path, rule);
     }
     (ruled, news)
+}
+
+/// Queries of this path make keys by a rule. What is stored by one is not for the disk: after a
+/// restart no rule is known, and a purge of the URL would not reach it.
+pub fn is_ruled(shard: &Shard, asked: &Asked) -> bool {
+    let searches = shard.searches.borrow();
+    !searches.is_empty()
+        && super::intent::keys_by_rule(shard, asked, None)
+            .is_none_or(|(path, _)| searches.rule(|| path).is_some())
 }
 
 /// Learns a rule, here and everywhere.

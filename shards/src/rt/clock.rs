@@ -1,18 +1,32 @@
 //! Clocks: one that never jumps for ages and deadlines, and the wall clock for dates.
+//!
+//! The first counts from the Unix epoch, as the wall clock stood when the process began, so that
+//! its instants mean something after a restart. It does not follow the wall clock afterwards.
 
 use ringside_engine::time::{Mono, Wall};
 use std::sync::OnceLock;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-static START: OnceLock<Instant> = OnceLock::new();
+/// When the clock began, and what it showed then in microseconds.
+static START: OnceLock<(Instant, u64)> = OnceLock::new();
 
-/// Microseconds since the first call in this process.
-pub fn now_us() -> u64 {
-    let start = START.get_or_init(Instant::now);
-    u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX)
+/// Begins the clock, at the wall clock's time or at `not_before` when that is later: what an
+/// earlier process wrote must not lie in the future. Without effect once the clock runs.
+pub fn begin(not_before: Mono) {
+    START.get_or_init(|| {
+        let floor_us = not_before.0.saturating_mul(1000);
+        (Instant::now(), wall_us().max(floor_us))
+    });
 }
 
-/// Milliseconds since the first call in this process.
+/// Microseconds since the Unix epoch, by a clock that never jumps.
+pub fn now_us() -> u64 {
+    let (start, at_us) = START.get_or_init(|| (Instant::now(), wall_us()));
+    let elapsed_us = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
+    at_us.saturating_add(elapsed_us)
+}
+
+/// Milliseconds since the Unix epoch, by the same clock.
 pub fn now() -> Mono {
     Mono(now_us() / 1000)
 }
@@ -24,4 +38,11 @@ pub fn wall() -> Wall {
         Err(before) => -i64::try_from(before.duration().as_secs()).unwrap_or(i64::MAX),
     };
     Wall(seconds)
+}
+
+fn wall_us() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    })
 }

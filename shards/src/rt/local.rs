@@ -85,6 +85,46 @@ pub async fn first<A: Future, B: Future>(one: A, other: B) -> First<A::Output, B
     .await
 }
 
+/// Work that goes on while something else is waited for ([`meanwhile`]), and whose result is asked
+/// for afterwards.
+pub struct Started<F: Future> {
+    future: Pin<Box<F>>,
+    value: Option<F::Output>,
+}
+
+impl<F: Future> Started<F> {
+    /// Begins with the first [`meanwhile`], or when it is finished. It may own no operation in
+    /// flight, since it may be dropped.
+    pub fn new(future: F) -> Self {
+        Started {
+            future: Box::pin(future),
+            value: None,
+        }
+    }
+
+    /// Its result.
+    pub async fn finish(self) -> F::Output {
+        match self.value {
+            Some(value) => value,
+            None => self.future.await,
+        }
+    }
+}
+
+/// Waits for `main` while `side` goes on, as far as it comes.
+pub async fn meanwhile<M: Future, S: Future>(main: M, side: &mut Started<S>) -> M::Output {
+    let mut main = std::pin::pin!(main);
+    std::future::poll_fn(|cx| {
+        if side.value.is_none() {
+            if let Poll::Ready(value) = side.future.as_mut().poll(cx) {
+                side.value = Some(value);
+            }
+        }
+        main.as_mut().poll(cx)
+    })
+    .await
+}
+
 /// Counts what may be under way at a time; those above wait in order.
 pub struct Semaphore {
     free: Cell<usize>,
@@ -161,6 +201,22 @@ mod tests {
         let (sender, mut waiting) = oneshot::<u8>();
         drop(sender);
         assert_eq!(poll(&mut waiting), Poll::Ready(None));
+    }
+
+    #[test]
+    fn what_was_started_goes_on_meanwhile() {
+        let (first, side) = oneshot::<u8>();
+        let (second, main) = oneshot::<u8>();
+        let mut started = Started::new(side);
+        {
+            let mut both = Box::pin(meanwhile(main, &mut started));
+            assert!(poll(&mut both).is_pending());
+            first.send(1);
+            second.send(2);
+            assert_eq!(poll(&mut both), Poll::Ready(Some(2)));
+        }
+        let mut finish = Box::pin(started.finish());
+        assert_eq!(poll(&mut finish), Poll::Ready(Some(1)));
     }
 
     #[test]

@@ -58,6 +58,23 @@ impl MemFile {
         Ok(())
     }
 
+    /// A copy of it; `None` when the kernel gives less.
+    pub fn read(&self) -> Option<Vec<u8>> {
+        let bytes = usize::try_from(self.bytes).ok()?;
+        let mut into = vec![0; bytes];
+        let mut done = 0;
+        while let Some(rest) = into.get_mut(done..).filter(|rest| !rest.is_empty()) {
+            let at = libc::off_t::try_from(done).ok()?;
+            // SAFETY: the pointer and length are those of `rest`.
+            let n = unsafe {
+                let to = rest.as_mut_ptr().cast();
+                libc::pread(self.file.as_raw_fd(), to, rest.len(), at)
+            };
+            done += usize::try_from(n).ok().filter(|n| *n > 0)?;
+        }
+        Some(into)
+    }
+
     /// Length in bytes.
     pub fn bytes(&self) -> u64 {
         self.bytes
@@ -139,6 +156,15 @@ mod tests {
     use super::*;
     use crate::rt;
     use std::io::Read;
+
+    #[test]
+    fn a_copy_is_whole() {
+        let mut file = MemFile::new().unwrap();
+        assert_eq!(file.read(), Some(Vec::new()));
+        file.append(b"body").unwrap();
+        file.append(b" and more").unwrap();
+        assert_eq!(file.read().unwrap(), b"body and more");
+    }
 
     #[test]
     fn a_slow_reader_gets_every_byte_of_the_span() {

@@ -13,6 +13,7 @@ mod bell;
 mod buffer;
 mod clock;
 mod deadline;
+pub mod disk;
 mod gather;
 mod guard;
 mod host;
@@ -23,16 +24,17 @@ mod stream;
 
 pub use bell::{Bell, Ringer};
 pub use buffer::Buffer;
-pub use clock::{now, now_us, wall};
+pub use clock::{begin, now, now_us, wall};
 pub use deadline::{sweep, When};
+pub use disk::{open_direct, Disk, Pages};
 pub use gather::{Gather, GATHER_PARTS};
 use guard::Task;
 pub use listener::Listener;
-pub use local::{first, oneshot, First, Permit, Semaphore, Sender, Waiting};
+pub use local::{first, meanwhile, oneshot, First, Permit, Semaphore, Sender, Started, Waiting};
 pub use memfile::MemFile;
 pub use stream::{Arrived, Stream};
 
-pub use host::{descriptors, random};
+pub use host::{descriptors, free_bytes, lock, lower_priority, random};
 pub use monoio::buf::IoBufMut;
 
 use std::future::Future;

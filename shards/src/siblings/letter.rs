@@ -19,10 +19,12 @@
 //! | `LetGo` | home | shards that hold replicas | none |
 //! | `Socket` | a busy shard | the least loaded | none |
 //! | `Addresses`, `Stop` | outside | every shard | none |
+//! | `Disk` | the keeper, outside | the shard that owns the log | none, or an order |
 
 use crate::rt::Arrived;
+use crate::store::disk::orders::DiskNews;
 use crate::store::flight::{News, Want};
-use crate::store::object::Version;
+use crate::store::object::{ToDisk, Version};
 use crate::store::{Object, Piece};
 use ringside_engine::cache::{Facts, Times};
 use ringside_engine::http::{Method, Request, RequestHead};
@@ -124,6 +126,8 @@ pub struct Keepsake {
     pub key: Key,
     /// Facts for decisions.
     pub facts: Facts,
+    /// What brings it to disk, as in [`crate::store::object::Parts`].
+    pub to_disk: ToDisk,
     /// As in [`crate::store::object::Parts`].
     pub head: Vec<u8>,
     /// Hash of the selecting request fields.
@@ -158,6 +162,8 @@ pub struct HeadSeen {
 pub struct Inspection {
     /// All stored variants, the newest first, and whether the request selects each.
     pub variants: Vec<(Arc<Object>, bool, Verdict)>,
+    /// The last of them is on disk only.
+    pub last_is_on_disk: bool,
     /// Its responses can't be shared for so long yet, in milliseconds.
     pub marked_for_ms: Option<u64>,
     /// Fetches under way.
@@ -171,6 +177,8 @@ pub struct Purged {
     pub objects: usize,
     /// When the key was purged before, or may have been, in microseconds; 0 for never.
     pub before_us: u64,
+    /// A disk could not note it: what it holds may come back when the server is started again.
+    pub forgettable: bool,
 }
 
 /// What a home tells.
@@ -179,6 +187,8 @@ pub enum Told {
     Object(Arc<Object>),
     /// The same, for this request only: others that it selects may get another.
     Once(Arc<Object>),
+    /// The same, read from disk for it.
+    FromDisk(Arc<Object>),
     /// You read a flight here, and this is how your request will be counted: pull.
     Joined(Outcome),
     /// What is new in the flight.
@@ -292,6 +302,8 @@ pub enum Letter {
         /// In the order to be tried.
         addresses: Arc<[SocketAddr]>,
     },
+    /// What the keeper has found in one of your logs, or done with it.
+    Disk(Box<DiskNews>),
     /// Stop accepting, finish what is under way, end.
     Stop,
 }

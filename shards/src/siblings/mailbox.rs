@@ -167,6 +167,34 @@ impl Post {
 }
 
 impl Outside {
+    /// Writes to one shard.
+    ///
+    /// # Errors
+    /// The letter comes back: that queue is full, or there is no such shard. It is read at every
+    /// turn of that shard, so the sender may try again soon.
+    pub fn tell(&self, shard: usize, letter: Letter) -> Result<(), Letter> {
+        let Some(one) = self.boxes.get(shard) else {
+            return Err(letter);
+        };
+        let told = match one.queues.last() {
+            Some(queue) => queue.push(letter),
+            None => Err(letter),
+        };
+        one.wake();
+        told
+    }
+
+    /// Letters from outside that a shard has not read yet.
+    pub fn unread(&self, shard: usize) -> usize {
+        let queue = self.boxes.get(shard).and_then(|one| one.queues.last());
+        queue.map_or(0, ArrayQueue::len)
+    }
+
+    /// How many shards there are to be written to.
+    pub fn shards(&self) -> usize {
+        self.boxes.len()
+    }
+
     /// Writes to every shard. `false`: some queue was full and that shard was not told.
     pub fn tell_all(&self, mut letter: impl FnMut() -> Letter) -> bool {
         let mut told = true;
@@ -214,6 +242,26 @@ mod tests {
                 Some((3, Letter::LetGo { key: Key(9) }))
             ));
         }
+    }
+
+    #[test]
+    fn the_outside_gets_a_letter_back_that_finds_no_room() {
+        let (posts, outside) = mesh(2).unwrap();
+        for ticket in 0..OUTSIDE_LETTERS as u64 {
+            assert!(outside.tell(1, Letter::Pull { ticket }).is_ok());
+        }
+        let back = outside.tell(1, Letter::Pull { ticket: 77 });
+        assert!(matches!(back, Err(Letter::Pull { ticket: 77 })));
+        assert!(outside.tell(2, Letter::Stop).is_err());
+        assert_eq!(outside.unread(0), 0);
+        assert_eq!(outside.unread(1), OUTSIDE_LETTERS);
+        // Only that shard was written to, and room for one is room for one.
+        assert!(posts[0].take().is_none());
+        assert!(matches!(
+            posts[1].take(),
+            Some((2, Letter::Pull { ticket: 0 }))
+        ));
+        assert!(outside.tell(1, Letter::Pull { ticket: 77 }).is_ok());
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! Every chunk is charged to the budget of the shard that made it when it is made, and released
 //! when it is really freed, so bytes that a slow reader parks are counted until they are gone.
 
-use crate::rt::IoBufMut;
+use crate::rt::{IoBufMut, Pages};
 use std::alloc::{alloc, dealloc, Layout};
 use std::ops::Deref;
 use std::ptr::NonNull;
@@ -75,6 +75,8 @@ const CHUNK_OVERHEAD: usize = 64;
 struct Chunk {
     memory: NonNull<u8>,
     capacity: usize,
+    /// The memory came as pages, which own it; else from the allocator.
+    pages: Option<Pages>,
     budget: &'static Budget,
 }
 
@@ -94,8 +96,10 @@ impl Chunk {
 
 impl Drop for Chunk {
     fn drop(&mut self) {
-        // SAFETY: allocated in `Filling::new` with the same layout; the last owner is us.
-        unsafe { dealloc(self.memory.as_ptr(), Chunk::layout(self.capacity)) };
+        if self.pages.is_none() {
+            // SAFETY: allocated in `Filling::new` with the same layout; the last owner is us.
+            unsafe { dealloc(self.memory.as_ptr(), Chunk::layout(self.capacity)) };
+        }
         self.budget.release(self.capacity + CHUNK_OVERHEAD);
     }
 }
@@ -105,10 +109,15 @@ impl Drop for Chunk {
 /// Objects stay for hours; what a request needs goes after milliseconds. On one heap, each object
 /// would be cut out of a hole that a request left, and the rest of the hole would fit nothing:
 /// measured 250 to 300 bytes an object (docs/decisions/0010).
+///
+/// Packed, since one is part of every object.
+#[repr(C, packed(4))]
 pub struct Packed {
     at: NonNull<u8>,
-    len: usize,
+    len: u32,
 }
+
+const _: () = assert!(size_of::<Packed>() == 12);
 
 // SAFETY: owned memory that is only read after `of` has filled it.
 unsafe impl Send for Packed {}
@@ -116,9 +125,10 @@ unsafe impl Send for Packed {}
 unsafe impl Sync for Packed {}
 
 impl Packed {
-    /// The parts, one after the other; `None` when the machine has no memory.
+    /// The parts, one after the other; `None` when the machine has no memory, or it is 4 GiB.
     pub fn of(parts: &[&[u8]]) -> Option<Packed> {
         let len: usize = parts.iter().map(|part| part.len()).sum();
+        let short = u32::try_from(len).ok()?;
         // SAFETY: any size may be asked for; the result is checked.
         let at = NonNull::new(unsafe { libc::malloc(len.max(1)) }.cast::<u8>())?;
         let mut done = 0;
@@ -129,7 +139,7 @@ impl Packed {
             }
             done += part.len();
         }
-        Some(Packed { at, len })
+        Some(Packed { at, len: short })
     }
 }
 
@@ -137,15 +147,17 @@ impl Deref for Packed {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
+        let (at, len) = (self.at, self.len);
         // SAFETY: `of` filled `len` bytes, and nobody writes them again.
-        unsafe { std::slice::from_raw_parts(self.at.as_ptr(), self.len) }
+        unsafe { std::slice::from_raw_parts(at.as_ptr(), len as usize) }
     }
 }
 
 impl Drop for Packed {
     fn drop(&mut self) {
+        let at = self.at;
         // SAFETY: came from malloc, and is freed once.
-        unsafe { libc::free(self.at.as_ptr().cast()) };
+        unsafe { libc::free(at.as_ptr().cast()) };
     }
 }
 
@@ -173,6 +185,7 @@ impl Filling {
         let chunk = Chunk {
             memory,
             capacity,
+            pages: None,
             budget,
         };
         Some(Filling {
@@ -244,6 +257,34 @@ pub struct Piece {
 }
 
 impl Piece {
+    /// All that is filled of pages that were read, without a copy; `None` when the budget has no
+    /// room. The pages are charged whole, and freed with the last piece of them.
+    pub fn of_pages(pages: Pages, budget: &'static Budget) -> Option<Piece> {
+        let len = u32::try_from(pages.len()).ok()?;
+        let capacity = pages.capacity();
+        let memory = NonNull::new(pages.as_ptr().cast_mut())?;
+        if !budget.charge(capacity + CHUNK_OVERHEAD) {
+            return None;
+        }
+        // No `Filling` will ever write to it.
+        let chunk = Chunk {
+            memory,
+            capacity,
+            pages: Some(pages),
+            budget,
+        };
+        Some(Piece {
+            chunk: Arc::new(chunk),
+            from: 0,
+            len,
+        })
+    }
+
+    /// Bytes that [`Piece::of_pages`] charges.
+    pub fn pages_cost(bytes: usize) -> usize {
+        bytes + CHUNK_OVERHEAD
+    }
+
     /// Joins `next` onto this piece when it continues it in the same chunk.
     pub fn join(&mut self, next: &Piece) -> bool {
         let follows = Arc::ptr_eq(&self.chunk, &next.chunk) && self.from + self.len == next.from;
@@ -327,6 +368,25 @@ mod tests {
         assert!(Packed::of(&[]).unwrap().is_empty());
         let there = std::thread::spawn(move || packed.len());
         assert_eq!(there.join().unwrap(), 8);
+    }
+
+    #[test]
+    fn pages_become_a_piece_and_are_charged_until_it_is_gone() {
+        let budget = Budget::new(10_000);
+        let mut pages = Pages::zeroed(8192).unwrap();
+        pages[4096..4100].copy_from_slice(b"body");
+        let at = pages.as_ptr();
+        let whole = Piece::of_pages(pages, budget).unwrap();
+        let body = whole.skip(4096).first(4);
+        assert_eq!(
+            (&*body, body.as_ptr()),
+            (&b"body"[..], at.wrapping_add(4096))
+        );
+        drop(whole);
+        assert_eq!(budget.used(), Piece::pages_cost(8192));
+        assert!(Piece::of_pages(Pages::zeroed(4096).unwrap(), budget).is_none());
+        std::thread::spawn(move || drop(body)).join().unwrap();
+        assert_eq!(budget.used(), 0);
     }
 
     #[test]

@@ -15,7 +15,7 @@
 //! No origin and no letters here: the fetching task pushes in, the home room carries to guests.
 
 use super::arena::Piece;
-use super::object::{Notes, Object};
+use super::object::{Notes, Object, ToDisk};
 use ringside_engine::cache::{vary, Extent, Facts};
 use ringside_engine::fault::Fault;
 use ringside_engine::http::range::Wanted;
@@ -53,6 +53,8 @@ pub struct FlightHead {
     pub has_content: bool,
     /// Age and lifetime.
     pub facts: Facts,
+    /// What brings it to disk once it is stored.
+    pub to_disk: ToDisk,
     /// The origin sent Age: it was some cache's already.
     pub aged: bool,
     /// The names in Vary in normal form; empty without.

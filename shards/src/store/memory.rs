@@ -1,11 +1,15 @@
 //! A shard's share of the memory cache: the objects whose home it is, under its budget.
 
 use super::arena::{Budget, Filling};
+use super::disk::{Behind, DiskCache};
 use super::object::{Object, Parts, Resident, Version};
 use super::replicas::{selects, takes_place_of};
+use crate::rt;
 use ringside_engine::http::Fields;
 use ringside_engine::key::{Key, Seed};
+use ringside_engine::store::disk::KillForce;
 use ringside_engine::store::Index;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Objects that died and may have replicas: their key, and the shards to tell (bit by shard
@@ -19,6 +23,8 @@ pub struct Memory {
     /// Replicas to be let go, collected by evictions until the shard carries them out.
     dead: Dead,
     evicted: u64,
+    /// Where evicted objects go that were used, and what must forget what is replaced here.
+    disk: Option<Rc<DiskCache>>,
 }
 
 /// Left for buffers of connections by what is stored or parked, at most.
@@ -27,13 +33,14 @@ const RESERVE_BYTES: usize = 1024 * 1024;
 const EVICT_AHEAD_BYTES: usize = 64 * 1024;
 
 impl Memory {
-    /// An empty store under `budget`.
-    pub fn new(budget: &'static Budget) -> Self {
+    /// An empty store under `budget`, before `disk` if there is one.
+    pub fn new(budget: &'static Budget, disk: Option<Rc<DiskCache>>) -> Self {
         Memory {
             index: Index::new(budget.limit()),
             budget,
             dead: Vec::new(),
             evicted: 0,
+            disk,
         }
     }
 
@@ -84,9 +91,36 @@ impl Memory {
         })
     }
 
-    /// Puts `object` in, in the place of the variant it replaces (RFC 9111, 3 and 4.1). Of more
-    /// variants than `variants_max`, one that was not used lately goes, the oldest first.
+    /// Puts `object` in, in the place of the variant it replaces (RFC 9111, 3 and 4.1), here and on
+    /// disk. Of more variants than `variants_max`, one that was not used lately goes, the oldest
+    /// first.
     pub fn put(&mut self, object: Arc<Object>, variants_max: usize) {
+        self.forget_on_disk(&object);
+        if let Some(disk) = self.disk.as_ref().filter(|_| object.goes_to_disk_at_once()) {
+            disk.offer(&object, true);
+        }
+        self.put_beside_disk(object, variants_max);
+    }
+
+    /// The same for what has the body of `old`, which it replaces: a copy on disk, which is older,
+    /// may stay until this one is evicted. But not where it would still be served as it is: the
+    /// origin may have said otherwise since.
+    pub fn put_freshened(&mut self, object: Arc<Object>, old: &Object, variants_max: usize) {
+        match old.facts.is_fresh(rt::now()) {
+            true => self.put(object, variants_max),
+            false => self.put_beside_disk(object, variants_max),
+        }
+    }
+
+    /// Puts in what was read from disk, unless something newer is there that selects the same.
+    pub fn give_back(&mut self, object: Arc<Object>) {
+        let newer = |(_, held): (_, &Resident)| takes_place_of(&object, &held.0);
+        if !self.index.variants(object.key()).any(newer) {
+            self.index.insert(Resident(object));
+        }
+    }
+
+    fn put_beside_disk(&mut self, object: Arc<Object>, variants_max: usize) {
         let key = object.key();
         let replaced: Vec<_> = self
             .index
@@ -108,6 +142,9 @@ impl Memory {
                 break;
             };
             let old = self.index.remove(slot);
+            if let Some(Resident(old)) = &old {
+                self.forget_on_disk(old);
+            }
             self.bury(old);
             count -= 1;
         }
@@ -138,7 +175,14 @@ impl Memory {
         }
     }
 
-    /// Removes every variant of `key`; returns how many.
+    /// The variant that `object` is must not be found on disk any more.
+    fn forget_on_disk(&self, object: &Object) {
+        if let Some(disk) = &self.disk {
+            disk.kill(object.key(), Some(object.variant_bits()), KillForce::Hard);
+        }
+    }
+
+    /// Removes every variant of `key` from memory; returns how many.
     pub fn purge(&mut self, key: Key) -> usize {
         let mut removed = Vec::new();
         self.index.remove_all(key, |held| removed.push(held));
@@ -147,8 +191,13 @@ impl Memory {
         count
     }
 
-    /// Removes exactly this object, if it is still there.
+    /// Removes exactly this object, if it is still there, and what it was written to disk as.
     pub fn remove(&mut self, object: &Arc<Object>) {
+        self.forget_on_disk(object);
+        self.take_out(object);
+    }
+
+    fn take_out(&mut self, object: &Arc<Object>) {
         let found = self
             .index
             .variants(object.key())
@@ -160,14 +209,15 @@ impl Memory {
         }
     }
 
-    /// Puts `new` in the place of exactly `old`; `false` when that is not there any more.
+    /// Puts `new` in the place of exactly `old`, which has the same body; `false` when that is not
+    /// there any more.
     pub fn replace(&mut self, old: &Arc<Object>, new: Arc<Object>) -> bool {
         let here = self
             .index
             .variants(old.key())
             .any(|(_, held)| Arc::ptr_eq(&held.0, old));
         if here {
-            self.remove(old);
+            self.take_out(old);
             self.index.insert(Resident(new));
         }
         here
@@ -205,18 +255,59 @@ impl Memory {
         if let Some(made) = make(self.budget) {
             return Some(made);
         }
+        self.evict((self.budget.used() + bytes).saturating_sub(limit));
+        make(self.budget)
+    }
+
+    /// Evicts until `bytes` will fit beside what stays, as far as evicting helps.
+    pub fn make_room(&mut self, bytes: usize) {
+        let limit = self.budget.limit().saturating_sub(self.reserve());
         let over = (self.budget.used() + bytes).saturating_sub(limit);
-        let goal = over + EVICT_AHEAD_BYTES.min(self.budget.limit() / 64);
+        if over > 0 {
+            self.evict(over);
+        }
+    }
+
+    /// Evicts what costs `bytes`, and some more. What was used goes to disk.
+    fn evict(&mut self, bytes: usize) {
+        let goal = bytes + EVICT_AHEAD_BYTES.min(self.budget.limit() / 64);
         let mut freed = 0;
         while freed < goal {
-            let Some(victim) = self.index.evict() else {
+            let Some((victim, reused)) = self.index.evict_with_past() else {
                 break;
             };
             freed += ringside_engine::store::Entry::cost(&victim);
             self.evicted += 1;
+            if let Some(disk) = &self.disk {
+                disk.offer(&victim.0, reused);
+            }
             self.bury(Some(victim));
         }
-        make(self.budget)
+    }
+
+    /// Copies to disk what was used and is not there yet: of `count` objects from slot `from` on,
+    /// and about `bytes_max`. Returns where to go on, 0 after the last; and whether that is later,
+    /// as the disk takes no more now.
+    pub fn write_behind(&self, from: u32, count: u32, bytes_max: usize) -> (u32, bool) {
+        let Some(disk) = &self.disk else {
+            return (0, false);
+        };
+        let (mut from, mut bytes) = (from, 0);
+        for _ in 0..count {
+            let (next, entries) = self.index.walk(from, 1);
+            for (_, Resident(object)) in entries {
+                match disk.write_behind(object) {
+                    Behind::Nothing => {}
+                    Behind::Wrote(more) => bytes += more,
+                    Behind::Full => return (from, true),
+                }
+            }
+            from = next;
+            if from == 0 || bytes >= bytes_max {
+                break;
+            }
+        }
+        (from, false)
     }
 
     fn reserve(&self) -> usize {

@@ -3,6 +3,7 @@
 //! the engine.
 
 pub mod arena;
+pub mod disk;
 pub mod flight;
 pub mod memory;
 pub mod object;

@@ -3,7 +3,7 @@
 //! | phase | who | may do |
 //! |---|---|---|
 //! | made | the home shard's flight | nothing changes after this but the bits below |
-//! | live | any shard that holds a handle | serve it; set `touched` when it is clear |
+//! | live | any shard that holds a handle | serve it; count `touched` up to three |
 //! | dead | anybody who still holds it | finish what is under way; start nothing new |
 //! | gone | the last holder, on any shard | memory freed, budget released |
 //!
@@ -15,6 +15,7 @@ use crate::rt::MemFile;
 use ringside_engine::cache::{Extent, Facts};
 use ringside_engine::http::{HeadLimits, Response, ResponseHead};
 use ringside_engine::key::{Key, KeyWriter, Seed};
+use ringside_engine::store::disk::variant_bits;
 use ringside_engine::store::Entry;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU8, Ordering};
 use std::sync::Arc;
@@ -44,9 +45,67 @@ pub struct Object {
     notes_bytes: u16,
     grouped: bool,
     live: AtomicBool,
-    touched: AtomicBool,
-    /// Uses of a large body, counted until it is popular.
+    /// Uses since eviction last looked.
+    touched: AtomicU8,
+    /// Uses, counted to [`USES_MAX`].
     uses: AtomicU8,
+    to_disk: ToDisk,
+    /// How often its record had been read when it was read; 0 for what did not come from disk.
+    disk_uses: u8,
+    /// The page of its record; 0 when there is none.
+    disk_page: AtomicU32,
+}
+
+/// Uses that are counted, at most.
+const USES_MAX: u8 = 15;
+/// Stands above the count of uses: somebody was told that it is popular.
+const POPULAR: u8 = 1 << 7;
+
+/// What brings an object to disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ToDisk(u8);
+
+impl ToDisk {
+    /// It goes there when it is stored.
+    pub const AT_ONCE: ToDisk = ToDisk(0);
+    /// Nothing does.
+    pub const NEVER: ToDisk = ToDisk(u8::MAX);
+
+    /// So many uses in memory; more than are counted are as many as are counted.
+    pub fn after(uses: u8) -> ToDisk {
+        ToDisk(uses.min(USES_MAX))
+    }
+
+    /// So many uses have brought it there.
+    pub fn wants(self, uses: u8) -> bool {
+        self != ToDisk::NEVER && uses >= self.0
+    }
+
+    /// As a byte of a record.
+    pub fn code(self) -> u8 {
+        self.0
+    }
+
+    /// From a byte of a record.
+    pub fn of_code(code: u8) -> ToDisk {
+        match code {
+            u8::MAX => ToDisk::NEVER,
+            uses => ToDisk::after(uses),
+        }
+    }
+}
+
+/// What a record on disk says of an object beside its [`Parts`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Origin {
+    /// The page of the record.
+    pub page: u32,
+    /// Uses in memory before it was written.
+    pub uses: u8,
+    /// How often the record was read before.
+    pub disk_uses: u8,
+    /// Of an outline: bytes of the whole, and the version of its fragments.
+    pub outline: Option<(u64, Version)>,
 }
 
 /// A body that is not small.
@@ -120,6 +179,8 @@ pub struct Notes<'a> {
     pub groups: &'a [u8],
 }
 
+/// Uses that eviction tells apart.
+const TOUCHES_MAX: u8 = 3;
 /// Bytes of the variant before the names in Vary.
 const VARIANT_BYTES: usize = size_of::<u64>();
 /// Bytes of the number of groups.
@@ -140,6 +201,8 @@ pub struct Parts<'a> {
     pub notes: Notes<'a>,
     /// The body; adjacent pieces joined.
     pub body: &'a [Piece],
+    /// What brings it to disk.
+    pub to_disk: ToDisk,
 }
 
 impl Object {
@@ -176,6 +239,39 @@ impl Object {
         Self::assemble(parts, &[], Some(large), budget)
     }
 
+    /// An object as its record on disk has it, whose body is `parts.body`: a small one is copied, of
+    /// a larger one the pieces are kept as they are.
+    pub fn from_disk(
+        parts: &Parts<'_>,
+        origin: &Origin,
+        budget: &'static Budget,
+    ) -> Option<Arc<Object>> {
+        let bytes: usize = parts.body.iter().map(|piece| piece.len()).sum();
+        let large = match origin.outline {
+            Some((whole_bytes, version)) => Some((whole_bytes, [].into(), Some(version))),
+            None if bytes > SMALL_BODY_BYTES => Some((bytes as u64, parts.body.into(), None)),
+            None => None,
+        };
+        let large = large.map(|(bytes, pieces, version)| {
+            Box::new(Large {
+                bytes,
+                pieces,
+                file: None,
+                version,
+            })
+        });
+        let small: Vec<&[u8]> = match &large {
+            Some(_) => Vec::new(),
+            None => parts.body.iter().map(|piece| &**piece).collect(),
+        };
+        let object = Self::assemble(parts, &small, large, budget)?;
+        let mut own = Arc::try_unwrap(object).ok()?;
+        own.uses = AtomicU8::new(origin.uses.min(USES_MAX));
+        own.disk_uses = origin.disk_uses;
+        own.disk_page = AtomicU32::new(origin.page);
+        Some(Arc::new(own))
+    }
+
     /// The same body under a head that a 304 has freshened (RFC 9111, 3.2).
     pub fn freshened(&self, head: &[u8], notes: Notes<'_>, facts: Facts) -> Option<Arc<Object>> {
         let parts = Parts {
@@ -184,6 +280,7 @@ impl Object {
             head,
             notes,
             body: &[],
+            to_disk: self.to_disk,
         };
         let large = self.large.as_ref().map(|large| {
             let (pieces, file) = (large.pieces.clone(), large.file.clone());
@@ -194,7 +291,9 @@ impl Object {
                 version: large.version,
             })
         });
-        Self::assemble(&parts, &[self.small_body()], large, self.budget)
+        let object = Self::assemble(&parts, &[self.small_body()], large, self.budget)?;
+        object.uses.store(self.uses(), Ordering::Relaxed);
+        Some(object)
     }
 
     /// The same object with its body in a file.
@@ -205,6 +304,7 @@ impl Object {
             head: self.head(),
             notes: self.notes(),
             body: &[],
+            to_disk: self.to_disk,
         };
         let bytes = self.body_bytes();
         let large = Box::new(Large {
@@ -215,7 +315,9 @@ impl Object {
         });
         let object = Self::assemble(&parts, &[], Some(large), self.budget)?;
         // It comes new into the index, but it has proved itself.
-        object.touched.store(true, Ordering::Relaxed);
+        object.touched.store(1, Ordering::Relaxed);
+        object.uses.store(self.uses(), Ordering::Relaxed);
+        object.disk_page.store(self.disk_page(), Ordering::Relaxed);
         Some(object)
     }
 
@@ -224,21 +326,54 @@ impl Object {
         self.large.as_ref()?.file.as_ref()
     }
 
-    /// Uses of a large body, as far as they are counted.
+    /// Uses, as far as they are counted.
     pub fn uses(&self) -> u8 {
-        self.uses.load(Ordering::Relaxed)
+        (self.uses.load(Ordering::Relaxed) & !POPULAR).min(USES_MAX)
     }
 
-    /// Counts a use of a large body; `true` once, when it has become popular and would be sent
-    /// cheaper from a file.
+    /// `true` once for a large body, after enough uses that it would be sent cheaper from a file.
     pub fn became_popular(&self) -> bool {
         let counts = self
             .large
             .as_ref()
             .is_some_and(|large| large.file.is_none() && large.version.is_none());
         counts
-            && self.uses.load(Ordering::Relaxed) < POPULAR_USES
-            && self.uses.fetch_add(1, Ordering::Relaxed) == POPULAR_USES - 1
+            && self.uses() >= POPULAR_USES
+            && self.uses.load(Ordering::Relaxed) & POPULAR == 0
+            && self.uses.fetch_or(POPULAR, Ordering::Relaxed) & POPULAR == 0
+    }
+
+    /// What brings it to disk.
+    pub fn to_disk(&self) -> ToDisk {
+        self.to_disk
+    }
+
+    /// It goes to disk as soon as it is stored.
+    pub fn goes_to_disk_at_once(&self) -> bool {
+        self.to_disk == ToDisk::AT_ONCE
+    }
+
+    /// How often its record had been read before it was read into this object; 0 also for what
+    /// did not come from disk.
+    pub fn disk_uses(&self) -> u8 {
+        self.disk_uses
+    }
+
+    /// The page of its record on disk; 0 when it has none. Records go without a word to the
+    /// object: the disk cache knows whether it is still there.
+    pub fn disk_page(&self) -> u32 {
+        self.disk_page.load(Ordering::Relaxed)
+    }
+
+    /// It was written to this page. Only its home shard calls this.
+    pub fn written_to(&self, page: u32) {
+        self.disk_page.store(page, Ordering::Relaxed);
+    }
+
+    /// Its variant as indexes and kills of the disk have it.
+    pub fn variant_bits(&self) -> u8 {
+        let notes = self.notes();
+        variant_bits(notes.variant, !notes.vary.is_empty())
     }
 
     fn assemble(
@@ -284,8 +419,11 @@ impl Object {
             notes_bytes,
             grouped: !groups.is_empty(),
             live: AtomicBool::new(true),
-            touched: AtomicBool::new(false),
+            touched: AtomicU8::new(0),
             uses: AtomicU8::new(0),
+            to_disk: parts.to_disk,
+            disk_uses: 0,
+            disk_page: AtomicU32::new(0),
         }))
     }
 
@@ -383,16 +521,21 @@ impl Object {
         self.holders.load(Ordering::Relaxed)
     }
 
-    /// Notes a use for eviction; writes only when that is news.
+    /// Notes a use; writes only while that is news, to eviction, which tells three uses apart, or to
+    /// the count. Of two shards that note one at once, one may be lost.
     pub fn touch(&self) {
-        if !self.touched.load(Ordering::Relaxed) {
-            self.touched.store(true, Ordering::Relaxed);
+        let uses = self.touched.load(Ordering::Relaxed);
+        if uses < TOUCHES_MAX {
+            self.touched.store(uses + 1, Ordering::Relaxed);
+        }
+        if self.uses() < USES_MAX {
+            self.uses.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// It was used since eviction last looked.
     pub fn is_touched(&self) -> bool {
-        self.touched.load(Ordering::Relaxed)
+        self.touched.load(Ordering::Relaxed) > 0
     }
 
     /// Some shard was handed it.
@@ -475,8 +618,11 @@ impl Entry for Resident {
         self.0.data.len() + large + OBJECT_OVERHEAD
     }
 
-    fn take_touched(&self) -> bool {
+    fn take_uses(&self) -> u8 {
         // Rarely set, so usually only a load.
-        self.0.touched.load(Ordering::Relaxed) && self.0.touched.swap(false, Ordering::Relaxed)
+        match self.0.touched.load(Ordering::Relaxed) {
+            0 => 0,
+            _ => self.0.touched.swap(0, Ordering::Relaxed),
+        }
     }
 }

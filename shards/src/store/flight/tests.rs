@@ -26,6 +26,7 @@ fn head() -> Opening {
         length: None,
         has_content: true,
         facts: facts(),
+        to_disk: crate::store::object::ToDisk::NEVER,
         aged: false,
         vary: Vec::new(),
         variant: 0,

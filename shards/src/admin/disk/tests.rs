@@ -1,0 +1,103 @@
+//! Sums over shards, and what people and machines read of them.
+
+use super::*;
+
+/// Two shards and two disks: the first in use on both, the second down on one.
+fn shards() -> Vec<Arc<Counters>> {
+    let shard = |n: u64| {
+        let counters = Counters::default();
+        let [first, second, ..] = &counters.disks;
+        first.state.set(DiskState::Up as u64);
+        first.size_bytes.set(3 << 30);
+        first.segments.set(192);
+        first.segments_used.set(96);
+        first.records.set(1000 + n);
+        first.records_bytes.set(1536 << 20);
+        first.hits.set(300);
+        first.misses.set(100);
+        first.admitted_bytes.set(1 << 30);
+        first.written_bytes.set(1280 << 20);
+        first.write_rate_bytes.set(5 << 20);
+        first.overwritten_age_ms.set(n * 7_200_000);
+        first.dropped_busy.set(7);
+        let state = [DiskState::Recovering, DiskState::Down][n as usize];
+        second.state.set(state as u64);
+        Arc::new(counters)
+    };
+    vec![shard(0), shard(1)]
+}
+
+fn paths() -> Vec<String> {
+    vec!["/a".to_owned(), "/b \"c\"\n".to_owned()]
+}
+
+#[test]
+fn people_read_shares_rates_and_ages() {
+    let disks = disks(&paths()[..1], &shards());
+    let expected = "\
+/a: up
+  fill         3.0 GiB of 6.0 GiB, 50.0 %
+  segments     192 of 384 used
+  records      2001, with 0 B of memory for their index
+  hits         600 of 800 questions, 75.0 %
+  writes       10.0 MiB/s; 2.5 GiB in all, 1.25 for each byte admitted
+  overwrites   what is 2 h old
+  not written  14 busy
+  faults       0 checksums, 0 reads, 0 writes
+";
+    assert_eq!(text(&disks), expected);
+}
+
+#[test]
+fn a_disk_is_as_well_as_its_worst_log() {
+    let disks = disks(&paths(), &shards());
+    assert_eq!(disks[1].state(), "down");
+    assert!(text(&disks).contains("down on 1 of 2 shards"), "{disks:?}");
+    let absent = super::disks(&paths(), &[Arc::default()]);
+    assert_eq!(absent[0].state(), "absent");
+    assert_eq!(
+        text(&[]),
+        "no disk is configured: everything is in memory\n"
+    );
+}
+
+#[test]
+fn machines_read_every_number() {
+    let disks = disks(&paths(), &shards());
+    let json = json(&disks);
+    assert!(json.starts_with("{\"disks\":[{\"path\":\"/a\",\"state\":\"up\""));
+    assert!(json.ends_with("]}\n"));
+    for part in [
+        "\"records\":2001",
+        "\"dropped_busy_total\":14",
+        "\"overwritten_age_seconds\":7200",
+        "{\"path\":\"/b \\\"c\\\"\\u000a\",\"state\":\"down\"",
+        "\"shards_recovering\":1,\"shards_up\":0,\"shards_down\":1",
+        "\"overwritten_age_seconds\":null}",
+    ] {
+        assert!(json.contains(part), "{part} is not in {json}");
+    }
+    let keys = 1 + 1 + 4 + ROWS.len() + DROPS.len() + 1;
+    assert_eq!(json.matches("\":").count(), 1 + 2 * keys, "{json}");
+}
+
+#[test]
+fn metrics_name_shard_and_disk_and_leave_absent_logs_out() {
+    let mut out = Vec::new();
+    push_metrics(&mut out, &paths(), &shards());
+    let text = String::from_utf8(out).unwrap();
+    for line in [
+        "ringside_disk_records{shard=\"1\",disk=\"/a\"} 1001\n",
+        "ringside_disk_up{shard=\"1\",disk=\"/b \\\"c\\\"\\n\"} 0\n",
+        "ringside_disk_up{shard=\"0\",disk=\"/b \\\"c\\\"\\n\"} 1\n",
+        "ringside_disk_overwritten_age_seconds{shard=\"1\",disk=\"/a\"} 7200\n",
+        "ringside_disk_dropped_total{shard=\"0\",disk=\"/a\",reason=\"busy\"} 7\n",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    let mut out = Vec::new();
+    push_metrics(&mut out, &[], &shards());
+    assert!(out.is_empty());
+    push_metrics(&mut out, &paths(), &[Arc::default()]);
+    assert!(!String::from_utf8(out).unwrap().contains("{shard"));
+}

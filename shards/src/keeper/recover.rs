@@ -1,0 +1,220 @@
+//! One log, from its bytes to its shard's letters. What is read and what that means is decided by
+//! the walk; here it is carried out.
+
+use super::device::{Body, Device};
+use super::pace::Pace;
+use super::{Keeping, LogToKeep, State};
+use crate::store::disk::orders::{DiskNews, LogId, SlotState};
+use ringside_engine::store::disk::walk::{Found, Ticket, Walk, READ_BYTES};
+use ringside_engine::store::disk::{Superblock, PAGE};
+use std::io;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// Bytes at the front in which both copies of the superblock are.
+const FRONT_BYTES: usize = 64 * 1024;
+/// How often it is told how far a recovery is.
+const PROGRESS: Duration = Duration::from_secs(1);
+
+const _: () = assert!(FRONT_BYTES <= READ_BYTES && FRONT_BYTES % PAGE == 0);
+
+/// Recovers the log with this place in the list. `anew`: its superblock may have changed since.
+pub(super) async fn recover(body: Body, keeping: Rc<Keeping>, number: usize, anew: bool) {
+    let Some(kept) = keeping.kept.get(number) else {
+        return;
+    };
+    let turn = match anew {
+        true => kept.asked.get().wrapping_add(1),
+        false => kept.asked.get(),
+    };
+    kept.asked.set(turn);
+    // One under way sees that it is not wanted any more.
+    while matches!(kept.state.get(), State::Silent | State::Telling) {
+        body.sleep(super::UNREAD_PAUSE).await;
+        if kept.asked.get() != turn {
+            return;
+        }
+    }
+    kept.state.set(State::Silent);
+    let mut recovery = Recovery {
+        body,
+        keeping: &keeping,
+        to_keep: &kept.to_keep,
+        number,
+        turn,
+        pace: Pace::new(keeping.gait.read_bytes_per_s),
+        began: Instant::now(),
+        error: None,
+    };
+    let log = kept.to_keep.log;
+    if let Err(error) = recovery.run(anew).await {
+        let why = format!("{}: {error}", kept.to_keep.path.display());
+        keeping.tell(body, DiskNews::Failed { log, why }).await;
+    }
+    kept.state.set(State::Quiet);
+}
+
+/// One recovery under way.
+struct Recovery<'a> {
+    body: Body,
+    keeping: &'a Keeping,
+    to_keep: &'a LogToKeep,
+    number: usize,
+    turn: u32,
+    pace: Pace,
+    began: Instant,
+    /// The first read that failed.
+    error: Option<io::Error>,
+}
+
+impl Recovery<'_> {
+    fn is_wanted(&self) -> bool {
+        let kept = self.keeping.kept.get(self.number);
+        !self.keeping.is_stopped() && kept.is_some_and(|kept| kept.asked.get() == self.turn)
+    }
+
+    fn log(&self) -> LogId {
+        self.to_keep.log
+    }
+
+    async fn run(&mut self, anew: bool) -> io::Result<()> {
+        let LogToKeep { path, base, .. } = self.to_keep;
+        let mut superblock = self.to_keep.superblock.clone();
+        if anew {
+            let front = Device::open(self.body, path, *base, FRONT_BYTES as u64).await?;
+            superblock = read_superblock(&front).await?;
+            front.close().await;
+        }
+        let bytes = superblock.layout().total_bytes();
+        let device = Device::open(self.body, path, *base, bytes).await?;
+        let walked = self.walk(&device, Walk::new(&superblock)).await;
+        device.close().await;
+        walked
+    }
+
+    /// To the end of the walk, or until it is not wanted any more.
+    async fn walk(&mut self, device: &Device<Ticket>, mut walk: Walk) -> io::Result<()> {
+        let mut progress_at = self.began + PROGRESS;
+        while self.is_wanted() {
+            while let Some(found) = walk.found() {
+                if self.tell(device, found).await? {
+                    return Ok(());
+                }
+            }
+            while device.under_way() < self.keeping.gait.reads_max.max(1) {
+                let Some(read) = walk.wanted() else { break };
+                let wait = self.pace.wait(read.bytes, Instant::now());
+                if !wait.is_zero() {
+                    self.body.sleep(wait).await;
+                }
+                device.begin(read.ticket, read.at, read.bytes);
+            }
+            if let Some((ticket, read)) = device.ended().await {
+                match read {
+                    Ok(bytes) => walk.feed(ticket, Some(&bytes)),
+                    Err(error) => {
+                        self.note(error);
+                        walk.feed(ticket, None);
+                    }
+                }
+            }
+            let now = Instant::now();
+            if now >= progress_at {
+                progress_at = now + PROGRESS;
+                let (done, of) = walk.progress();
+                let news = DiskNews::Progress {
+                    log: self.log(),
+                    done: u64::from(done),
+                    of: u64::from(of),
+                };
+                self.send(news).await;
+            }
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, error: io::Error) {
+        if self.error.is_none() {
+            let what = format!("{}: a read failed: {error}", self.to_keep.path.display());
+            self.keeping.say(self.log(), &what);
+            self.error = Some(error);
+        }
+    }
+
+    async fn send(&self, news: DiskNews) {
+        if let Some(kept) = self.keeping.kept.get(self.number) {
+            kept.state.set(State::Telling);
+        }
+        self.keeping.tell(self.body, news).await;
+    }
+
+    /// Passes on what was found; whether that was all.
+    async fn tell(&mut self, device: &Device<Ticket>, found: Found) -> io::Result<bool> {
+        let log = self.log();
+        let news = match found {
+            Found::Footer { at, bytes } => {
+                // Without it, the next start scans that segment again.
+                if let Err(error) = write_footer(device, at, &bytes).await {
+                    let what = format!("a segment can't be sealed: {error}");
+                    self.keeping.say(log, &what);
+                }
+                return Ok(false);
+            }
+            Found::Head {
+                slot,
+                seq,
+                slots,
+                edicts,
+                checkpoint_generation,
+            } => DiskNews::Head {
+                log,
+                slot,
+                seq,
+                slots: slots
+                    .into_iter()
+                    .map(|slot| SlotState {
+                        seq: slot.seq,
+                        opened_ms: slot.opened_ms,
+                    })
+                    .collect(),
+                edicts,
+                checkpoint_generation,
+            },
+            Found::Sheet(sheet) => DiskNews::Sheet { log, sheet },
+            Found::Entries { entries, slots } => DiskNews::Index {
+                log,
+                entries,
+                slots,
+            },
+            Found::Done(walked) => {
+                let news = DiskNews::Recovered {
+                    log,
+                    unreadable: walked.lost + walked.doubtful,
+                    walked,
+                    took_ms: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
+                };
+                self.send(news).await;
+                return Ok(true);
+            }
+            Found::Failed => {
+                let error = self.error.take();
+                return Err(error.unwrap_or_else(|| io::ErrorKind::InvalidData.into()));
+            }
+        };
+        self.send(news).await;
+        Ok(false)
+    }
+}
+
+async fn write_footer(device: &Device<Ticket>, at: u64, bytes: &[u8]) -> io::Result<()> {
+    device.write(at, bytes).await?;
+    device.flush().await
+}
+
+async fn read_superblock(front: &Device<()>) -> io::Result<Superblock> {
+    front.begin((), 0, FRONT_BYTES);
+    let read = front.ended().await;
+    let (_, bytes) = read.ok_or(io::ErrorKind::UnexpectedEof)?;
+    let superblock = Superblock::read(&bytes?);
+    superblock.map_err(|not| io::Error::other(format!("no log is here any more: {not:?}")))
+}

@@ -1,0 +1,221 @@
+//! A device that fails, and comes back.
+//!
+//! When a write or a flush fails, nobody knows what of the last writes is there. So the log gives
+//! up everything that it holds: its index is emptied, who waits for a kill is told that it is not
+//! safe, and nothing is taken. From time to time it is tried to begin anew: the superblock says
+//! from which segment on records count, and all that were there before are void, among them those
+//! that a kill could not reach. Edicts are written again as a snapshot, since some were refused.
+
+use super::log::{Inner, Log, Mode, RETRY_MS};
+use super::orders::{Order, SlotState};
+use crate::rt::{self, Pages};
+use ringside_engine::store::disk::layout::SUPERBLOCKS_AT;
+use ringside_engine::store::disk::recover::Recovery;
+use ringside_engine::store::disk::{Superblock, PAGE};
+use ringside_engine::time::Mono;
+use std::io;
+use std::rc::Rc;
+
+/// What a device is given takes no longer than that, or it has failed.
+const PATIENCE_MS: u64 = 30_000;
+
+/// How long nothing was heard of a device that was asked.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Silence {
+    /// Its answers by then.
+    answers: u64,
+    at: Mono,
+    lasts_ms: u64,
+}
+
+impl Inner {
+    /// The device failed, or can't be used as it must be.
+    pub(super) fn fail(&mut self, log: &Rc<Log>, why: String) {
+        if let Mode::Down { .. } = self.mode {
+            return;
+        }
+        log.counts.failures.add(1);
+        log.counts.read_errors_in_row.set(0);
+        log.say(
+            "failed",
+            &format!(
+                "{why}; going on without it, tried again every {} s",
+                RETRY_MS / 1000
+            ),
+        );
+        self.epoch += 1;
+        self.is_void |= !self.is_known;
+        self.mode = Mode::Down {
+            why,
+            retry_at: Mono(log.now.get().0 + RETRY_MS),
+            is_trying: false,
+        };
+        self.open = None;
+        self.unsafe_segments.clear();
+        self.prepared = None;
+        self.recovery = None;
+        self.places.clear();
+        self.slots.fill(SlotState::default());
+        self.kills.pending.clear();
+        self.edicts.pending.clear();
+        self.edicts.is_due = true;
+        self.checkpointing.abandon(log);
+        self.forget_jobs();
+        self.staging.clear();
+        log.reads.give_up();
+    }
+
+    /// A device that does not answer has failed too: who waits for it would wait for ever.
+    pub(super) fn fail_if_it_hangs(&mut self, log: &Rc<Log>) {
+        let (now, answers) = (log.now.get(), log.counts.answers.read());
+        let is_asked = self.queue.is_asking || log.reads.are_asked();
+        let before = std::mem::replace(
+            &mut self.silence,
+            Silence {
+                answers,
+                at: now,
+                lasts_ms: 0,
+            },
+        );
+        if !is_asked || answers != before.answers {
+            return;
+        }
+        // A process that was stopped has heard nothing either.
+        self.silence.lasts_ms = before.lasts_ms + now.since(before.at).min(1000);
+        if self.silence.lasts_ms >= PATIENCE_MS {
+            let seconds = PATIENCE_MS / 1000;
+            self.fail(log, format!("it has not answered for {seconds} s"));
+        }
+    }
+
+    /// Tries a device that is down, when it is time. Nothing of before may be under way.
+    pub(super) fn retry(&mut self, log: &Rc<Log>) {
+        let Mode::Down {
+            retry_at,
+            is_trying,
+            ..
+        } = &mut self.mode
+        else {
+            return;
+        };
+        let busy = *is_trying || self.queue.working || self.is_reclaiming;
+        if busy || log.now.get() < *retry_at {
+            return;
+        }
+        if !self.is_known {
+            // Where the log ends was never found: that comes first.
+            let order = Order::Recover { log: log.id };
+            let asked = log.orders.as_ref().map(|orders| orders.try_send(order));
+            if matches!(asked, Some(Ok(()))) {
+                self.mode = Mode::Waiting;
+                self.recovery = Some(Recovery::new());
+            }
+            return;
+        }
+        *is_trying = true;
+        self.begin_anew(log);
+    }
+
+    fn begin_anew(&mut self, log: &Rc<Log>) {
+        let epoch = self.epoch;
+        let superblock = Superblock {
+            generation: self.superblock.generation + 1,
+            valid_from: self.next_seq,
+            latest_ms: self.superblock.latest_ms.max(log.now.get().0),
+            ..self.superblock.clone()
+        };
+        let (ours, panics) = (log.clone(), log.clone());
+        let task = async move {
+            let result = ours.take_again(superblock).await;
+            let inner = &mut *ours.inner.borrow_mut();
+            if inner.epoch == epoch {
+                match result {
+                    Ok(superblock) => inner.is_back(&ours, superblock),
+                    Err(error) => inner.is_still_down(&ours, &error.to_string()),
+                }
+            }
+        };
+        rt::spawn(task, move || {
+            let inner = &mut *panics.inner.borrow_mut();
+            inner.is_still_down(&panics, "trying it failed");
+        });
+    }
+
+    fn is_still_down(&mut self, log: &Log, error: &str) {
+        if let Mode::Down {
+            why,
+            retry_at,
+            is_trying,
+        } = &mut self.mode
+        {
+            *why = error.to_owned();
+            *is_trying = false;
+            retry_at.0 = log.now.get().0 + RETRY_MS;
+        }
+    }
+
+    fn is_back(&mut self, log: &Rc<Log>, superblock: Superblock) {
+        log.say("back", "is back, and begins empty");
+        self.superblock = superblock;
+        self.is_void = false;
+        self.mode = Mode::Up;
+        self.reclaim(log);
+    }
+
+    /// The newest segment was found, but something was refused before that: all of it is void.
+    pub(super) fn void(&mut self, log: &Rc<Log>) {
+        self.recovery = None;
+        self.places.clear();
+        self.slots.fill(SlotState::default());
+        self.kills.pending.clear();
+        self.edicts.is_due = true;
+        self.forget_jobs();
+        self.epoch += 1;
+        self.mode = Mode::Down {
+            why: "begins anew, since purges could not be noted".to_owned(),
+            retry_at: log.now.get(),
+            is_trying: true,
+        };
+        self.begin_anew(log);
+    }
+}
+
+impl Log {
+    /// Makes sure that it is still our device, and writes a superblock after which all that was
+    /// there is void. Either copy, once it is flushed, is enough.
+    async fn take_again(self: &Rc<Self>, mut superblock: Superblock) -> io::Result<Superblock> {
+        self.disk.reopen().await?;
+        let mut is_ours = false;
+        for at in SUPERBLOCKS_AT {
+            let page = self.disk.read(at, PAGE).await?;
+            let Ok(held) = Superblock::decode(&page) else {
+                continue;
+            };
+            if !is_same(&held, &superblock) {
+                return Err(io::Error::other("there is another store now"));
+            }
+            is_ours = true;
+            superblock.generation = superblock.generation.max(held.generation + 1);
+            superblock.valid_from = superblock.valid_from.max(held.valid_from);
+        }
+        if !is_ours {
+            return Err(io::Error::other("there is no store of ours any more"));
+        }
+        let page = Pages::of(&superblock.encode()).ok_or(io::ErrorKind::OutOfMemory)?;
+        let page = Rc::new(page);
+        for at in SUPERBLOCKS_AT {
+            self.disk.write(at, page.clone(), 0..PAGE).await?;
+            self.disk.flush().await?;
+        }
+        Ok(superblock)
+    }
+}
+
+fn is_same(held: &Superblock, ours: &Superblock) -> bool {
+    held.set == ours.set
+        && held.device == ours.device
+        && held.shard == ours.shard
+        && held.created_ms == ours.created_ms
+        && held.segment_bytes == ours.segment_bytes
+        && held.segments == ours.segments
+}

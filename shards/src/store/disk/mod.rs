@@ -1,0 +1,426 @@
+//! One shard's part of the disk cache: its logs, one on each device.
+//!
+//! | phase of a record | where | who |
+//! |---|---|---|
+//! | offered | copied into the staging, or dropped and counted | whoever evicts or stores |
+//! | staged | read from there | the writer's task takes it to the device |
+//! | written | in the index by a tag of its key; read, checked and compared with the whole key | reads, each a task of its own |
+//! | killed | out of the index at once, for good when that is noted on the medium | purges, replacements, invalidations |
+//! | overwritten | when the circle comes around; what was used goes to the front once more | the task that prepares the next segment |
+//!
+//! A key has its place on one device, by shares of size; what is found may lie on any, as devices
+//! come and go. A kill goes to every log that has something of the key, an edict to all.
+//!
+//! It stores and finds; what may be stored or served is decided elsewhere.
+
+mod checkpointing;
+mod edicts;
+mod failing;
+mod log;
+pub mod orders;
+mod packing;
+pub mod prepare;
+pub mod progress;
+mod reads;
+mod reclaim;
+mod recovering;
+mod staging;
+mod status;
+mod writing;
+
+pub use orders::{DiskNews, LogId, Order, SlotState};
+pub use status::{DeviceState, DeviceStatus, Dropped};
+
+use super::arena::Budget;
+use super::object::Object;
+use crate::rt::Disk;
+use log::Log;
+use ringside_engine::key::Key;
+use ringside_engine::store::disk::places::Found;
+use ringside_engine::store::disk::{Kill, KillForce, Superblock, PAGE};
+use ringside_engine::time::Mono;
+use staging::Staging;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::mpsc::SyncSender;
+use std::sync::Arc;
+use writing::Goal;
+
+/// Memory for writes of one shard, at most; more where its logs would be too small for a fragment.
+const STAGING_BYTES: usize = 8 << 20;
+/// And at most this part of its budget.
+const STAGING_SHARE: usize = 8;
+/// Records that are read for one question, at most.
+const CANDIDATES_MAX: usize = 16;
+
+/// What became of an object that could go to disk before it leaves memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Behind {
+    /// It is there, or need not be, or can't.
+    Nothing,
+    /// It was copied, so many bytes.
+    Wrote(usize),
+    /// The device has enough to do: later.
+    Full,
+}
+
+/// A log as it was opened.
+pub struct Opening {
+    /// Which.
+    pub id: LogId,
+    /// Where, for messages.
+    pub path: String,
+    /// Its part of the device.
+    pub disk: Disk,
+    /// As it is on the medium.
+    pub superblock: Superblock,
+    /// It was made just now, and holds nothing: no keeper need look at it.
+    pub is_new: bool,
+    /// Reads under way at a time; the device's bound, divided by its shards.
+    pub reads_max: usize,
+}
+
+/// One shard's disk cache.
+pub struct DiskCache {
+    logs: Vec<Rc<Log>>,
+    /// The upper bound of each log's share of keys, of 2^32.
+    shares: Vec<u32>,
+}
+
+impl DiskCache {
+    /// Over these logs, in order of their devices. Memory for writes is taken from the budget and
+    /// kept. Orders go to the keeper.
+    pub fn new(
+        openings: Vec<Opening>,
+        budget: &'static Budget,
+        orders: Option<SyncSender<Order>>,
+        now: Mono,
+    ) -> Rc<DiskCache> {
+        let count = openings.len().max(1);
+        let wanted = STAGING_BYTES.max(count * staging::ENOUGH_BYTES);
+        let reserve = wanted.min(budget.limit() / STAGING_SHARE) / count;
+        let mut logs = Vec::new();
+        for opening in openings {
+            // Without it nothing is written; what is there may be read.
+            let reserve = if budget.charge(reserve) { reserve } else { 0 };
+            let Some(staging) = Staging::new(reserve.max(2 * 4096)) else {
+                continue;
+            };
+            logs.push(Log::new(opening, staging, budget, orders.clone(), now));
+        }
+        let shares = shares(&logs);
+        Rc::new(DiskCache { logs, shares })
+    }
+
+    /// There may be a record of this key.
+    pub fn find(&self, key: Key) -> bool {
+        self.logs.iter().any(|log| log.may_have(key))
+    }
+
+    /// Something of this key may be on disk: it is in an index, or not all has been found yet.
+    pub fn may_come_back(&self, key: Key) -> bool {
+        self.logs.iter().any(|log| log.may_come_back(key))
+    }
+
+    /// The newest record of this key that `selects` wants, read and checked. `room` makes room in
+    /// the budget for so many bytes, as far as it can. What it gives is live: nothing has killed
+    /// it up to the moment of return.
+    pub async fn read(
+        self: &Rc<Self>,
+        key: Key,
+        selects: &dyn Fn(&Object) -> bool,
+        room: &dyn Fn(usize),
+    ) -> Option<Arc<Object>> {
+        let first = self.logs.iter().find(|log| log.may_have(key));
+        let found = self.search(key, selects, room).await;
+        match &found {
+            Some((log, page, _)) => {
+                log.counts.hits.add(1);
+                log.inner.borrow_mut().places.used(key, *page);
+            }
+            None => {
+                if let Some(log) = first {
+                    log.counts.misses.add(1);
+                }
+            }
+        }
+        found.map(|(_, _, object)| object)
+    }
+
+    /// The same, for somebody who only wants to see it: it counts as no use.
+    pub async fn look(
+        self: &Rc<Self>,
+        key: Key,
+        selects: &dyn Fn(&Object) -> bool,
+        room: &dyn Fn(usize),
+    ) -> Option<Arc<Object>> {
+        let found = self.search(key, selects, room).await;
+        found.map(|(_, _, object)| object)
+    }
+
+    /// What is selected, and where it lies.
+    async fn search(
+        self: &Rc<Self>,
+        key: Key,
+        selects: &dyn Fn(&Object) -> bool,
+        room: &dyn Fn(usize),
+    ) -> Option<(Rc<Log>, u32, Arc<Object>)> {
+        let candidates = self.candidates(key).into_iter();
+        for (log, found) in candidates.take(CANDIDATES_MAX) {
+            let Some(object) = fetch(&log, key, found, room).await else {
+                continue;
+            };
+            if selects(&object) {
+                return Some((log, found.page, object));
+            }
+        }
+        None
+    }
+
+    /// Newest first.
+    fn candidates(&self, key: Key) -> Vec<(Rc<Log>, Found)> {
+        let mut all = Vec::new();
+        let mut of_log = Vec::new();
+        for log in &self.logs {
+            log.candidates(key, &mut of_log);
+            let found = of_log.drain(..);
+            all.extend(found.map(|(opened_ms, seq, found)| {
+                let age = (opened_ms, seq, found.page);
+                (age, log.clone(), found)
+            }));
+        }
+        all.sort_by_key(|(age, _, _)| std::cmp::Reverse(*age));
+        let all = all.into_iter();
+        all.map(|(_, log, found)| (log, found)).collect()
+    }
+
+    /// Takes a copy of an object to disk if its route and its uses say so, or drops it: this never
+    /// waits. `reused`: it was asked for more than once.
+    pub fn offer(&self, object: &Object, reused: bool) {
+        let key = object.key();
+        let Some(home) = self.home(key) else { return };
+        if let Some(log) = self.holder(object) {
+            // It came from there, and is there still.
+            if reused {
+                log.inner.borrow_mut().places.used(key, object.disk_page());
+            }
+            return;
+        }
+        if !Log::wants(object, reused) {
+            home.counts.unused.add(1);
+            return;
+        }
+        match home.offer(object) {
+            Ok(_) => self.forget_elsewhere(home, object),
+            Err(why) => home.counts.dropped(why),
+        }
+    }
+
+    /// Copies an object that stays in memory to disk, if it will be wanted there and is not yet.
+    /// What does not go now is offered again, so it counts as nothing dropped.
+    pub fn write_behind(&self, object: &Object) -> Behind {
+        let home = self.home(object.key());
+        let home = home.filter(|_| Log::wants(object, false) && self.holder(object).is_none());
+        let Some(home) = home else {
+            return Behind::Nothing;
+        };
+        match home.offer(object) {
+            Ok(pages) => {
+                self.forget_elsewhere(home, object);
+                Behind::Wrote(pages as usize * PAGE)
+            }
+            Err(Dropped::Slow | Dropped::Turning) => Behind::Full,
+            Err(_) => Behind::Nothing,
+        }
+    }
+
+    /// The log that has the record of this very object.
+    fn holder(&self, object: &Object) -> Option<&Rc<Log>> {
+        let page = object.disk_page();
+        let holds = |log: &&Rc<Log>| {
+            let found = log.still(object.key(), page);
+            found.is_some_and(|found| found.variant == object.variant_bits())
+        };
+        (page != 0).then(|| self.logs.iter().find(holds)).flatten()
+    }
+
+    /// Another device may have an older record of the variant.
+    fn forget_elsewhere(&self, home: &Rc<Log>, object: &Object) {
+        let kill = Kill {
+            key: object.key(),
+            variant: Some(object.variant_bits()),
+            force: KillForce::Hard,
+        };
+        for log in self.logs.iter().filter(|log| !Rc::ptr_eq(log, home)) {
+            if log.may_have(kill.key) {
+                // One that is down has nothing.
+                let _: Result<_, ()> = log.kill(&kill);
+            }
+        }
+    }
+
+    /// All records of this key, or of one variant, are gone (or stale, for a soft kill), at once.
+    /// That it stays so after a crash is what the value waits for; who does not wait gets it with
+    /// the writes of the next second or two.
+    pub fn kill(&self, key: Key, variant: Option<u8>, force: KillForce) -> Kept {
+        let kill = Kill {
+            key,
+            variant,
+            force,
+        };
+        let parts = self.logs.iter().filter_map(|log| {
+            let goal = log.kill(&kill).transpose()?;
+            log.counts.kills.add(1);
+            Some((log.clone(), goal))
+        });
+        Kept(parts.collect())
+    }
+
+    /// Notes a purge by decree in every log. `snapshot` gives all that are in force, this one
+    /// among them; it is asked when a log needs it.
+    pub fn edict(&self, statement: Vec<u8>, snapshot: &dyn Fn() -> Vec<u8>) -> Kept {
+        let parts = self
+            .logs
+            .iter()
+            .map(|log| (log.clone(), log.edict(statement.clone(), snapshot)));
+        Kept(parts.collect())
+    }
+
+    /// Takes in what the keeper tells. Edicts in it must have been heeded before, so that
+    /// `snapshot` has them.
+    pub fn adopt(&self, news: DiskNews, snapshot: &dyn Fn() -> Vec<u8>) {
+        let id = news.log();
+        if let Some(log) = self.logs.iter().find(|log| log.id == id) {
+            log.adopt(news, snapshot);
+        }
+    }
+
+    /// What is done several times a second: what has waited is written, a failed device is tried
+    /// again, a checkpoint goes on.
+    pub fn tick(&self, now: Mono, snapshot: &dyn Fn() -> Vec<u8>) {
+        for log in &self.logs {
+            log.tick(now, snapshot);
+        }
+    }
+
+    /// Messages for the operator, since the last call.
+    pub fn take_messages(&self) -> Vec<String> {
+        let mut out = Vec::new();
+        self.logs.iter().for_each(|log| log.take_messages(&mut out));
+        out
+    }
+
+    /// Its devices, in numbers.
+    pub fn status(&self) -> Vec<DeviceStatus> {
+        self.logs.iter().map(|log| log.status()).collect()
+    }
+
+    /// Makes everything safe: nothing is taken any more. News from the keeper must still be
+    /// adopted meanwhile.
+    pub async fn close(&self) {
+        for log in &self.logs {
+            log.close().await;
+        }
+    }
+
+    /// The log that new records of a key go to.
+    fn home(&self, key: Key) -> Option<&Rc<Log>> {
+        // Other bits than those that choose the shard, or the index's tables.
+        let at = key.fold() as u32;
+        let place = self.shares.iter().position(|bound| at <= *bound);
+        self.logs.get(place.unwrap_or_default())
+    }
+}
+
+/// Reads a record, and again when it was purged softly while it was read.
+async fn fetch(log: &Rc<Log>, key: Key, found: Found, room: &dyn Fn(usize)) -> Option<Arc<Object>> {
+    let mut known = found;
+    for _ in 0..2 {
+        let object = log.fetch(key, known, room).await?;
+        // It may have been killed since its bytes were checked.
+        let now = log.still(key, found.page)?;
+        if now.soft == known.soft {
+            return Some(object);
+        }
+        known = now;
+    }
+    None
+}
+
+/// Upper bounds of the logs' shares of 2^32, by their bytes.
+fn shares(logs: &[Rc<Log>]) -> Vec<u32> {
+    let bytes =
+        |log: &Rc<Log>| u128::from(log.layout.segments) * u128::from(log.layout.segment_bytes);
+    let all: u128 = logs.iter().map(bytes).sum();
+    let mut so_far = 0;
+    logs.iter()
+        .map(|log| {
+            so_far += bytes(log);
+            u32::try_from((so_far << 32) / all.max(1)).map_or(u32::MAX, |bound| bound)
+        })
+        .collect()
+}
+
+impl Log {
+    fn tick(self: &Rc<Self>, now: Mono, snapshot: &dyn Fn() -> Vec<u8>) {
+        self.now.set(now);
+        self.counts.measure(now);
+        let inner = &mut *self.inner.borrow_mut();
+        inner.fail_if_it_hangs(self);
+        inner.retry(self);
+        if matches!(inner.mode, log::Mode::Up) {
+            if inner.edicts.is_due {
+                inner.write_edicts(self, snapshot);
+            }
+            inner.reclaim(self);
+            inner.settle(self);
+            inner.checkpoint(self);
+        }
+    }
+}
+
+/// Waits until something is safe on the medium of every device that it concerns.
+pub struct Kept(Vec<(Rc<Log>, Asked)>);
+
+/// What is waited for, and in which epoch of the log; or that it is down.
+type Asked = Result<(Goal, u32), ()>;
+
+/// A device is down: what it held counts for nothing while this process runs, and if the device
+/// comes back while it does, but it may be found again by a process that is started later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotKept;
+
+impl Kept {
+    /// There is nothing to wait for.
+    pub fn is_kept(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl IntoFuture for Kept {
+    type Output = Result<(), NotKept>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output>>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            // All are asked before any is waited for.
+            let parts = self.0.into_iter();
+            let wanted: Vec<_> = parts
+                .map(|(log, goal)| goal.and_then(|(goal, epoch)| log.want(goal, epoch)))
+                .collect();
+            let mut result = Ok(());
+            for part in wanted {
+                let part = match part {
+                    Ok(wanted) => wanted.reached().await,
+                    Err(()) => Err(()),
+                };
+                result = result.and(part.map_err(|()| NotKept));
+            }
+            result
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

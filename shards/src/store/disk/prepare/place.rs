@@ -1,0 +1,316 @@
+//! Where logs are: files in a directory, or slices of a block device; opened, locked, and looked at.
+
+use super::decide::Fate;
+use super::{refused, Trouble, Watcher};
+use crate::rt::{self, Pages};
+use ringside_config::DiskPlan;
+use ringside_engine::store::disk::layout::FRONT_BYTES;
+use ringside_engine::store::disk::{Layout, NotOurs, Superblock, PAGE, SEGMENT_BYTES};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Seek, SeekFrom};
+use std::os::unix::fs::{DirBuilderExt, FileExt, FileTypeExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// A record of an object with 1 MiB of content must fit with much to spare.
+const SEGMENT_BYTES_MIN: u32 = 2 << 20;
+/// Segments that a log should have before they get longer: with few, one that is given up takes
+/// much with it.
+const SEGMENTS_WANTED: u64 = 64;
+
+/// One disk, with all its logs.
+pub(super) struct Site {
+    pub(super) path: PathBuf,
+    pub(super) is_device: bool,
+    /// By shard.
+    pub(super) places: Vec<Place>,
+}
+
+/// Where a log is, or will be.
+pub(super) struct Place {
+    pub(super) path: PathBuf,
+    pub(super) base: u64,
+    pub(super) bytes: u64,
+    pub(super) shard: u16,
+    pub(super) is_file: bool,
+    /// Bytes from its beginning to the end of its file or device.
+    pub(super) there: u64,
+    /// For reading and writing whole pages past the kernel's cache; locked.
+    pub(super) file: File,
+    pub(super) found: Result<Superblock, NotOurs>,
+}
+
+/// The file of a shard's log.
+pub fn file_of(directory: &Path, shard: usize) -> PathBuf {
+    directory.join(format!("ringside-{shard}.store"))
+}
+
+/// Opens the places of all logs on one disk.
+pub(super) fn look(disk: &DiskPlan, shards: usize) -> Result<Site, Trouble> {
+    let path = &disk.path;
+    let shown = path.display();
+    match std::fs::metadata(path) {
+        Ok(held) if held.file_type().is_block_device() => slices(disk, shards),
+        Ok(held) if held.is_dir() => files(disk, shards),
+        Ok(_) => refused(format!(
+            "[disk] path {shown} is neither a directory nor a block device"
+        )),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // A device that is gone fails; the server does without it.
+            if path.starts_with("/dev") {
+                return Err(error.into());
+            }
+            make_directory(path)?;
+            files(disk, shards)
+        }
+        Err(error) => Err(rights(path, error)),
+    }
+}
+
+/// Makes the last part of the path alone: if its parent is missing, so may be what should be
+/// mounted there.
+fn make_directory(path: &Path) -> Result<(), Trouble> {
+    let made = DirBuilder::new().mode(0o700).create(path);
+    made.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            let parent = path.parent().unwrap_or(path).display();
+            let why = format!(
+                "[disk] path {}: there is no {parent} to make it in; is something not mounted?",
+                path.display()
+            );
+            Trouble::Refused(super::Refused(why))
+        }
+        _ => rights(path, error),
+    })
+}
+
+/// What the operator has not allowed is no failing of the disk.
+fn rights(path: &Path, error: io::Error) -> Trouble {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => Trouble::Refused(super::Refused(format!(
+            "[disk] {}: this process has no right to it; `chown` it to the user that Ringside runs as",
+            path.display()
+        ))),
+        _ => error.into(),
+    }
+}
+
+fn files(disk: &DiskPlan, shards: usize) -> Result<Site, Trouble> {
+    let Some(size) = disk.size_bytes else {
+        return refused(format!(
+            "[disk] {} is a directory, which needs a size: size = \"100GiB\"",
+            disk.path.display()
+        ));
+    };
+    let share = size / shards.max(1) as u64;
+    fits(&disk.path, share, shards)?;
+    let place = |shard| {
+        let path = file_of(&disk.path, shard);
+        let file = rt::open_direct(&path, true, true).map_err(|error| rights(&path, error))?;
+        lock(&path, &file)?;
+        let found = read_front(&file, 0)?;
+        Ok(Place {
+            path,
+            base: 0,
+            bytes: share,
+            shard: u16::try_from(shard).unwrap_or(u16::MAX),
+            is_file: true,
+            there: file.metadata()?.len(),
+            file,
+            found,
+        })
+    };
+    Ok(Site {
+        path: disk.path.clone(),
+        is_device: false,
+        places: (0..shards).map(place).collect::<Result<_, Trouble>>()?,
+    })
+}
+
+fn slices(disk: &DiskPlan, shards: usize) -> Result<Site, Trouble> {
+    let path = &disk.path;
+    let whole = not_mounted(path)?.seek(SeekFrom::End(0))?;
+    let size = disk.size_bytes.unwrap_or(whole);
+    if size > whole {
+        return refused(format!(
+            "[disk] {} has {whole} bytes, and size asks for {size}",
+            path.display()
+        ));
+    }
+    let share = size / shards.max(1) as u64;
+    // So that segments lie as well on the device as they do in a file.
+    let share = share - share % u64::from(SEGMENT_BYTES_MIN);
+    fits(path, share, shards)?;
+    let mut places = Vec::new();
+    for shard in 0..shards {
+        let file = rt::open_direct(path, true, false).map_err(|error| rights(path, error))?;
+        let base = share * shard as u64;
+        // One lock for all: the first slice keeps it.
+        if shard == 0 {
+            lock(path, &file)?;
+        }
+        let found = read_front(&file, base)?;
+        places.push(Place {
+            path: path.clone(),
+            base,
+            bytes: share,
+            shard: u16::try_from(shard).unwrap_or(u16::MAX),
+            is_file: false,
+            there: whole - base,
+            file,
+            found,
+        });
+    }
+    Ok(Site {
+        path: path.clone(),
+        is_device: true,
+        places,
+    })
+}
+
+/// Opens a device as nobody can that is mounted, or a part of another: for as long as it takes.
+fn not_mounted(path: &Path) -> Result<File, Trouble> {
+    let mut options = OpenOptions::new();
+    let opened = options.read(true).custom_flags(libc::O_EXCL).open(path);
+    opened.map_err(|error| match error.kind() {
+        io::ErrorKind::ResourceBusy => Trouble::Refused(super::Refused(format!(
+            "[disk] {} is mounted, or part of something else: `lsblk` shows what uses it",
+            path.display()
+        ))),
+        _ => rights(path, error),
+    })
+}
+
+fn lock(path: &Path, file: &File) -> Result<(), Trouble> {
+    match rt::lock(file)? {
+        true => Ok(()),
+        false => refused(format!(
+            "{} is in use: is Ringside running already, or a [[disk]] named twice?",
+            path.display()
+        )),
+    }
+}
+
+/// The length of segments for a log of so many bytes.
+pub(super) fn segment_bytes(log_bytes: u64) -> u32 {
+    let mut bytes = SEGMENT_BYTES;
+    while bytes > SEGMENT_BYTES_MIN && log_bytes / u64::from(bytes) < SEGMENTS_WANTED {
+        bytes /= 2;
+    }
+    bytes
+}
+
+fn fits(path: &Path, share: u64, shards: usize) -> Result<(), Trouble> {
+    if Layout::fitting(share, segment_bytes(share)).is_some() {
+        return Ok(());
+    }
+    let least = Layout::of(SEGMENT_BYTES_MIN, 4).map_or(0, |layout| layout.total_bytes());
+    refused(format!(
+        "[disk] {}: {} MiB for each of {shards} shards is too little, it takes {} MiB: raise size, \
+         or lower [shards] count",
+        path.display(),
+        share >> 20,
+        least.div_ceil(1 << 20)
+    ))
+}
+
+fn read_front(file: &File, base: u64) -> Result<Result<Superblock, NotOurs>, Trouble> {
+    let mut front = pages(FRONT_BYTES)?;
+    let read = read_some(file, &mut front, base)?;
+    Ok(Superblock::read(front.get(..read).unwrap_or_default()))
+}
+
+pub(super) fn pages(bytes: usize) -> io::Result<Pages> {
+    Pages::zeroed(bytes).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
+}
+
+/// Reads to the end of the pages, or of the file.
+pub(super) fn read_some(file: &File, pages: &mut Pages, at: u64) -> io::Result<usize> {
+    let mut done = 0;
+    while done < pages.len() {
+        let rest = pages.get_mut(done..).unwrap_or_default();
+        match file.read_at(rest, at + done as u64) {
+            Ok(0) => break,
+            Ok(n) => done += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        // Past the cache, only whole pages can be gone on with; the rest of a page is its end.
+        if done % PAGE != 0 {
+            break;
+        }
+    }
+    Ok(done)
+}
+
+impl Place {
+    /// For messages.
+    pub(super) fn shown(&self) -> String {
+        match self.is_file {
+            true => self.path.display().to_string(),
+            false => format!("{} for shard {}", self.path.display(), self.shard),
+        }
+    }
+}
+
+impl Site {
+    /// Removes files of shards that there are no more: they only take room.
+    pub(super) fn remove_surplus(
+        &self,
+        shards: u16,
+        set: u128,
+        watcher: &mut dyn Watcher,
+    ) -> Result<(), Trouble> {
+        if self.is_device {
+            return Ok(());
+        }
+        for entry in std::fs::read_dir(&self.path)? {
+            let path = entry?.path();
+            let name = path.file_name().and_then(|name| name.to_str());
+            let number = name.and_then(|name| {
+                let number = name.strip_prefix("ringside-")?.strip_suffix(".store")?;
+                number.parse::<u16>().ok()
+            });
+            if number.is_some_and(|number| number >= shards) && is_of_set(&path, set) {
+                std::fs::remove_file(&path)?;
+                let shown = path.display();
+                watcher.say(&format!(
+                    "{shown}: removed, there is no such shard any more"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the file system has room for what is to be written.
+    pub(super) fn has_room(&self, fates: &[(Superblock, Fate)]) -> Result<(), Trouble> {
+        if self.is_device {
+            return Ok(());
+        }
+        let mut missing = 0;
+        for (place, (superblock, _)) in self.places.iter().zip(fates) {
+            let needed = superblock.layout().total_bytes();
+            missing += needed.saturating_sub(place.there);
+        }
+        let free = rt::free_bytes(&self.path)?;
+        if missing <= free {
+            return Ok(());
+        }
+        refused(format!(
+            "[disk] {}: {} MiB more are needed, and its file system has {} MiB free: lower size, \
+             or make room",
+            self.path.display(),
+            missing.div_ceil(1 << 20),
+            free >> 20
+        ))
+    }
+}
+
+fn is_of_set(path: &Path, set: u128) -> bool {
+    let Ok(file) = File::open(path) else {
+        return false;
+    };
+    let mut front = vec![0; FRONT_BYTES];
+    let read = file.read_at(&mut front, 0).unwrap_or(0);
+    let found = Superblock::read(front.get(..read).unwrap_or_default());
+    found.is_ok_and(|held| held.set == set) && rt::lock(&file).unwrap_or(false)
+}

@@ -1,0 +1,197 @@
+//! More room, less room, more shards, fewer shards.
+
+use super::*;
+
+/// Fills all segments of a new log, and so many once more.
+fn filled(disks: &[DiskPlan], again: u32) -> (u32, Seed) {
+    let (prepared, _) = ready(disks, 1, 5);
+    let log = &prepared.logs[0];
+    let count = log.superblock.segments;
+    for n in 0..count + again {
+        write_segment(log, n % count, u64::from(n) + 1);
+    }
+    (count, prepared.seed)
+}
+
+fn descending(from: u64, to: u64) -> Vec<u64> {
+    (to..=from).rev().collect()
+}
+
+#[test]
+fn a_log_that_grows_keeps_all_it_has() {
+    let directory = Directory::new("grow");
+    let (count, seed) = filled(&[directory.disk("a", 64 * MIB)], 3);
+    // What lies behind the segments is no segment.
+    let path = place::file_of(&directory.0.join("a"), 0);
+    let file = File::options().write(true).open(&path).unwrap();
+    for at in superblock_of(&path).layout().checkpoints_at {
+        file.write_all_at(b"a checkpoint", at).unwrap();
+    }
+    let larger = [directory.disk("a", 96 * MIB)];
+    let (prepared, notes) = ready(&larger, 1, 6);
+    let log = &prepared.logs[0];
+    assert_eq!(prepared.seed, seed);
+    assert!(notes.has(&format!(
+        "grows from {count} to {}",
+        log.superblock.segments
+    )));
+    assert!(log.superblock.segments > count + 10);
+    let newest = u64::from(count) + 3;
+    assert_eq!(segments(log), descending(newest, 4));
+    // The circle goes on as before, through the new segments and around.
+    let mut seq = newest;
+    for slot in (3..log.superblock.segments).chain(0..2) {
+        seq += 1;
+        write_segment(log, slot, seq);
+    }
+    let kept = u64::from(log.superblock.segments);
+    assert_eq!(segments(log), descending(seq, seq + 1 - kept));
+}
+
+#[test]
+fn growing_that_was_interrupted_goes_on() {
+    let directory = Directory::new("grow-stop");
+    let (count, _) = filled(&[directory.disk("a", 64 * MIB)], 0);
+    let larger = [directory.disk("a", 128 * MIB)];
+    let mut notes = Notes {
+        stop_after: Some(6),
+        ..Notes::default()
+    };
+    assert!(attempt(&larger, 1, chance(6), false, &mut notes).is_err());
+    let (prepared, again) = ready(&larger, 1, 7);
+    assert!(again.works[0].0 > notes.works[0].0, "{:?}", again.works);
+    assert_eq!(new_logs(&prepared), [false]);
+    assert_eq!(segments(&prepared.logs[0]), descending(u64::from(count), 1));
+    // And one that was given up is as good as none.
+    drop(prepared);
+    let (prepared, _) = ready(&[directory.disk("a", 64 * MIB)], 1, 8);
+    assert_eq!(segments(&prepared.logs[0]), descending(u64::from(count), 1));
+}
+
+#[test]
+fn a_log_that_shrinks_keeps_what_is_newer_than_all_it_gives_up() {
+    let directory = Directory::new("shrink");
+    // The newest is in slot 4, so the last slots hold what is older than the first five.
+    let (count, _) = filled(&[directory.disk("a", 64 * MIB)], 5);
+    let (prepared, notes) = ready(&[directory.disk("a", 40 * MIB)], 1, 6);
+    let log = &prepared.logs[0];
+    assert!(notes.has(&format!(
+        "shrinks from {count} to {}",
+        log.superblock.segments
+    )));
+    let newest = u64::from(count) + 5;
+    assert_eq!(segments(log), descending(newest, newest - 4));
+    let total = log.superblock.layout().total_bytes();
+    assert_eq!(std::fs::metadata(&log.path).unwrap().len(), total);
+    assert!(total <= 40 * MIB);
+    assert_eq!(new_logs(&prepared), [false]);
+}
+
+#[test]
+fn nothing_older_than_what_is_given_up_comes_back() {
+    let directory = Directory::new("shrink-all");
+    // The newest is in the last slot: that may kill anything before it.
+    let (count, _) = filled(&[directory.disk("a", 64 * MIB)], 0);
+    let (prepared, _) = ready(&[directory.disk("a", 40 * MIB)], 1, 6);
+    assert_eq!(segments(&prepared.logs[0]), []);
+    assert_eq!(prepared.logs[0].superblock.valid_from, u64::from(count) + 1);
+    drop(prepared);
+    // Nor when it gets its segments back.
+    let (prepared, _) = ready(&[directory.disk("a", 64 * MIB)], 1, 7);
+    assert_eq!(segments(&prepared.logs[0]), []);
+}
+
+#[test]
+fn a_log_begins_empty_if_what_it_gives_up_is_damaged() {
+    for (name, header, footer) in [
+        ("header", true, false),
+        ("footer", false, false),
+        ("both", true, true),
+    ] {
+        let directory = Directory::new(&format!("shrink-{name}"));
+        let disks = [directory.disk("a", 64 * MIB)];
+        let (count, _) = filled(&disks, 5);
+        let path = place::file_of(&disks[0].path, 0);
+        let layout = superblock_of(&path).layout();
+        let at = layout.slot_at(count - 1);
+        let file = File::options().write(true).open(&path).unwrap();
+        match header {
+            true => file.write_all_at(b"\xff", at + 3).unwrap(),
+            // As if it had been lost wholly; the footer is there.
+            false => file.write_all_at(&[0; PAGE], at).unwrap(),
+        }
+        if footer {
+            let end = at + u64::from(layout.segment_bytes);
+            file.write_all_at(b"\xff", end - 9).unwrap();
+        }
+        let (prepared, notes) = ready(&[directory.disk("a", 40 * MIB)], 1, 6);
+        assert!(
+            notes.has("damaged: it begins empty"),
+            "{name} {:?}",
+            notes.said
+        );
+        assert_eq!(new_logs(&prepared), [true], "{name}");
+        assert_eq!(segments(&prepared.logs[0]), [], "{name}");
+    }
+}
+
+#[test]
+fn another_number_of_shards_begins_anew_with_the_same_seed() {
+    let directory = Directory::new("shards");
+    let disks = [directory.disk("a", 120 * MIB)];
+    let (_, seed) = filled(&disks, 0);
+    let mut now_ms = 10;
+    for shards in [3, 2, 5, 1] {
+        now_ms += 1;
+        let (prepared, notes) = ready(&disks, shards, now_ms);
+        assert!(notes.has("it begins empty"), "{:?}", notes.said);
+        assert_eq!(prepared.seed, seed);
+        assert_eq!(new_logs(&prepared), vec![true; shards]);
+        for log in &prepared.logs {
+            assert_eq!(segments(log), [], "{shards}");
+            let layout = log.superblock.layout();
+            let edicts = layout.edicts_at[0] as usize..layout.segments_at as usize;
+            let bytes = std::fs::read(&log.path).unwrap();
+            assert!(bytes[edicts].iter().all(|byte| *byte == 0), "{shards}");
+            write_segment(log, 0, 1);
+            assert_eq!(segments(log), [1], "{shards}");
+            // Half of a decree.
+            let at = log.superblock.layout().edicts_at[0];
+            let file = File::options().write(true).open(&log.path).unwrap();
+            file.write_all_at(b"words", at + 4096).unwrap();
+        }
+        let files = std::fs::read_dir(&disks[0].path).unwrap().count();
+        assert_eq!(files, shards, "those of shards that are gone are removed");
+    }
+}
+
+#[test]
+fn files_of_others_are_not_removed() {
+    let directory = Directory::new("surplus");
+    let disks = [directory.disk("a", 64 * MIB)];
+    let (first, _) = ready(&disks, 2, 5);
+    drop(first);
+    let kept = disks[0].path.join("ringside-7.store");
+    std::fs::write(&kept, "not a log").unwrap();
+    let (_second, notes) = ready(&disks, 1, 6);
+    assert!(notes.has("ringside-1.store: removed"), "{:?}", notes.said);
+    assert!(kept.exists());
+    assert!(!disks[0].path.join("ringside-1.store").exists());
+}
+
+#[test]
+fn small_logs_have_short_segments() {
+    let gib = 1 << 10;
+    for (mib, segment_mib) in [
+        (16, 2),
+        (64, 2),
+        (255, 2),
+        (256, 4),
+        (512, 8),
+        (gib, 16),
+        (500 * gib, 16),
+    ] {
+        let bytes = place::segment_bytes(mib * MIB);
+        assert_eq!(u64::from(bytes), segment_mib * MIB, "{mib}");
+    }
+}

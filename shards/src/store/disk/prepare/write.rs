@@ -1,0 +1,151 @@
+//! What is written before a log is opened: its superblock, and zeros where nothing was ever written.
+
+use super::decide::NEVER_USED;
+use super::place::{pages, read_some, Place};
+use super::run::{self, Stage};
+use super::{refused, PreparedLog, Trouble, Watcher};
+use crate::rt::Pages;
+use ringside_engine::store::disk::layout::SUPERBLOCKS_AT;
+use ringside_engine::store::disk::segment::footer_extent;
+use ringside_engine::store::disk::{Bad, SegmentHeader, Superblock, PAGE};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::time::{Duration, Instant};
+
+/// Zeros written at once.
+const STRIDE_BYTES: usize = 4 << 20;
+/// After so many bytes, or so long, it is noted how far the pre-writing is: it is resumed there.
+const NOTED_BYTES: u64 = if cfg!(test) { 8 << 20 } else { 1 << 30 };
+const NOTED_EVERY: Duration = Duration::from_secs(5);
+
+/// A log that loses its last segments: what they hold may void what is older and stays, as a kill
+/// does or a newer record. So all that is older than the newest of them is void with them. None if
+/// it can't be told how new they are.
+pub(super) fn without_the_last(
+    place: &Place,
+    superblock: &Superblock,
+) -> Result<Option<Superblock>, Trouble> {
+    let Ok(held) = &place.found else {
+        return Ok(None);
+    };
+    let (layout, mark) = (held.layout(), held.mark_key());
+    let mut valid_from = superblock.valid_from;
+    let mut page = pages(PAGE)?;
+    for slot in superblock.segments..held.segments {
+        let at = place.base + layout.slot_at(slot);
+        let is_whole = read_some(&place.file, &mut page, at)? == PAGE;
+        let header = SegmentHeader::decode(&page, slot, mark);
+        let is_blank = page.iter().all(|byte| *byte == 0);
+        let at = at + u64::from(layout.segment_bytes) - PAGE as u64;
+        let is_whole = is_whole && read_some(&place.file, &mut page, at)? == PAGE;
+        match (header, footer_extent(&page, mark)) {
+            _ if !is_whole => return Ok(None),
+            (Ok(header), _) => valid_from = valid_from.max(header.seq + 1),
+            // Written by a log that was here before this one.
+            (Err(Bad::Other), Err(_)) => {}
+            (Err(_), Err(_)) if is_blank => {}
+            _ => return Ok(None),
+        }
+    }
+    Ok(Some(Superblock {
+        valid_from,
+        ..superblock.clone()
+    }))
+}
+
+/// Clears what another log has left where this one looks before it writes: its edicts, and the first
+/// page of each segment from this one on. What was never written is zeros already, or will be.
+pub(super) fn blank(place: &Place, superblock: &Superblock, from: u32) -> Result<(), Trouble> {
+    let layout = superblock.layout();
+    let was_written = |at: u64| at < superblock.prepared_bytes;
+    if from == 0 && was_written(layout.edicts_at[0]) {
+        let zeros = pages(layout.edicts_bytes as usize)?;
+        for at in layout.edicts_at {
+            place.file.write_all_at(&zeros, place.base + at)?;
+        }
+    }
+    let page = pages(PAGE)?;
+    for slot in from..layout.segments {
+        let at = layout.slot_at(slot);
+        if !was_written(at) {
+            break;
+        }
+        place.file.write_all_at(&page, place.base + at)?;
+    }
+    Ok(())
+}
+
+/// Writes zeros to all that was never written, so that later writes find their blocks there; and
+/// the superblock, which tells from time to time how far that is.
+pub(super) fn pre_write(
+    place: &Place,
+    mut superblock: Superblock,
+    is_changed: bool,
+    watcher: &mut dyn Watcher,
+) -> Result<Superblock, Trouble> {
+    let all = superblock.layout().total_bytes();
+    let mut at = superblock.prepared_bytes;
+    if is_changed {
+        write_superblock(&place.file, place.base, &superblock)?;
+    }
+    if place.is_file && place.there > all {
+        place.file.set_len(all)?;
+    }
+    if at >= all {
+        return Ok(superblock);
+    }
+    let zeros = pages(STRIDE_BYTES)?;
+    at = at.max((SUPERBLOCKS_AT.len() * PAGE) as u64).min(all);
+    at -= at % PAGE as u64;
+    let (mut noted, mut noted_at) = (at, Instant::now());
+    watcher.begin(&place.shown(), at, all);
+    while at < all {
+        if watcher.is_stopped() {
+            watcher.end();
+            return refused(format!(
+                "stopped while {} was being written; the next start goes on there",
+                place.shown()
+            ));
+        }
+        let bytes = (all - at).min(STRIDE_BYTES as u64) as usize;
+        let part = zeros.get(..bytes).unwrap_or_default();
+        let written = place.file.write_all_at(part, place.base + at);
+        written.inspect_err(|_| watcher.end())?;
+        at += bytes as u64;
+        watcher.reached(at);
+        if at - noted >= NOTED_BYTES || noted_at.elapsed() >= NOTED_EVERY {
+            (noted, noted_at) = (at, Instant::now());
+            superblock.prepared_bytes = at;
+            superblock.generation += 1;
+            write_superblock(&place.file, place.base, &superblock)?;
+        }
+    }
+    watcher.end();
+    superblock.prepared_bytes = all;
+    superblock.generation += 1;
+    write_superblock(&place.file, place.base, &superblock)?;
+    Ok(superblock)
+}
+
+/// Takes a log a step into a run.
+pub(super) fn join(log: &mut PreparedLog, run: u64, stage: Stage) -> Result<(), Trouble> {
+    let superblock = &mut log.superblock;
+    superblock.generation = run::generation(run, stage);
+    if stage == Stage::Takes {
+        superblock.valid_from = superblock.valid_from.max(NEVER_USED + 1);
+    }
+    write_superblock(&log.lock, log.base, superblock)?;
+    Ok(())
+}
+
+/// Writes both copies, one after the other: a crash leaves one whole. What was written before is on
+/// the medium by then.
+pub(super) fn write_superblock(file: &File, base: u64, superblock: &Superblock) -> io::Result<()> {
+    let page = Pages::of(&superblock.encode()).ok_or(io::ErrorKind::OutOfMemory)?;
+    for at in SUPERBLOCKS_AT {
+        file.sync_data()?;
+        file.write_all_at(&page, base + at)?;
+    }
+    file.sync_data()
+}

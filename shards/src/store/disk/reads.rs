@@ -1,0 +1,395 @@
+//! Reading records back: one aligned read each, checked before anything of it is used.
+//!
+//! | what is found | what becomes of it |
+//! |---|---|
+//! | the record, whole | an object |
+//! | a whole record of another key, whose tag is the same | nothing; it stays |
+//! | anything else, and the segment was overwritten meanwhile | counted |
+//! | anything else | taken out, for good; counted, and told once in a while |
+//! | an error of the device | the same; many in a row, and the log goes down |
+//!
+//! Who asks for a record that is being read waits for the same read. The read is a task of its
+//! own: who asked may go away.
+
+use super::log::{Log, Mode};
+use super::packing::{object_of, Known};
+use crate::rt::{self, oneshot, Pages, Semaphore, Sender, Waiting};
+use crate::store::arena::Piece;
+use crate::store::object::Object;
+use ringside_engine::key::Key;
+use ringside_engine::store::disk::places::Found;
+use ringside_engine::store::disk::record::decode;
+use ringside_engine::store::disk::{Bad, Expect, PAGE};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Reads that wait for their turn, at most; beyond that a question is a miss.
+const QUEUED_MAX: usize = 256;
+/// And reads under way or waiting have at most this part of the budget.
+const READS_SHARE: usize = 4;
+/// Of a record, at most so much is copied out: a small body, and a head.
+const COPIED_MAX: usize = 32 * 1024;
+/// A device that fails so many reads, one after the other, has failed.
+const ERRORS_IN_ROW: u64 = 16;
+
+/// Who waits for a record that is being read.
+type Asker = Sender<Option<Arc<Object>>>;
+
+/// One log's reads.
+pub(super) struct Reads {
+    turns: Rc<Semaphore>,
+    queued: Cell<usize>,
+    /// Charged to the budget for reads that have not ended.
+    reserved_bytes: Cell<usize>,
+    /// By page and key: two keys may share a tag, and so the entry of one record.
+    flying: RefCell<HashMap<(u32, Key), Vec<Asker>>>,
+    /// The writer, when it lets reads pass.
+    passed: RefCell<Option<Sender<()>>>,
+}
+
+impl Reads {
+    /// At most so many at a time.
+    pub(super) fn new(at_once: usize) -> Rc<Reads> {
+        Rc::new(Reads {
+            turns: Semaphore::new(at_once.max(1)),
+            queued: Cell::new(0),
+            reserved_bytes: Cell::new(0),
+            flying: RefCell::default(),
+            passed: RefCell::default(),
+        })
+    }
+
+    /// Waits while reads wait for their turn, for so long at most.
+    pub(super) async fn let_pass(&self, most_ms: u64) {
+        if self.queued.get() == 0 {
+            return;
+        }
+        let (sender, waiting) = oneshot();
+        *self.passed.borrow_mut() = Some(sender);
+        rt::within(Duration::from_millis(most_ms), waiting).await;
+    }
+
+    /// Somebody waits for the device.
+    pub(super) fn are_asked(&self) -> bool {
+        !self.flying.borrow().is_empty()
+    }
+
+    /// Nobody waits any more for what is being read.
+    pub(super) fn give_up(&self) {
+        self.flying.take();
+    }
+
+    fn queue(&self, more: bool) {
+        let queued = self.queued.get();
+        let queued = if more {
+            queued + 1
+        } else {
+            queued.saturating_sub(1)
+        };
+        self.queued.set(queued);
+        if queued == 0 {
+            if let Some(sender) = self.passed.borrow_mut().take() {
+                sender.send(());
+            }
+        }
+    }
+}
+
+/// A read under way; when it ends, whatever way, who waits for it is told.
+struct Flying {
+    log: Rc<Log>,
+    name: (u32, Key),
+    object: RefCell<Option<Arc<Object>>>,
+}
+
+impl Drop for Flying {
+    fn drop(&mut self) {
+        let waiting = self.log.reads.flying.borrow_mut().remove(&self.name);
+        for sender in waiting.into_iter().flatten() {
+            sender.send(self.object.borrow().clone());
+        }
+    }
+}
+
+/// Memory for what is being read: so many reads at once find room together, not each the same.
+struct Reserved {
+    log: Rc<Log>,
+    bytes: usize,
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        let held = &self.log.reads.reserved_bytes;
+        held.set(held.get().saturating_sub(self.bytes));
+        self.log.budget.release(self.bytes);
+    }
+}
+
+impl Log {
+    /// What may be of this key, with the age of its segment.
+    pub(super) fn candidates(&self, key: Key, into: &mut Vec<(u64, u64, Found)>) {
+        let inner = self.inner.borrow();
+        if !matches!(inner.mode, Mode::Up) {
+            return;
+        }
+        let stays = |found: &Found| inner.leaving != Some(self.layout.slot_of(found.page));
+        into.extend(inner.places.find(key).filter(stays).map(|found| {
+            let slot = self.layout.slot_of(found.page) as usize;
+            let slot = inner.slots.get(slot).copied().unwrap_or_default();
+            (slot.opened_ms, slot.seq, found)
+        }));
+    }
+
+    /// There may be a record of this key.
+    pub(super) fn may_have(&self, key: Key) -> bool {
+        let inner = self.inner.borrow();
+        matches!(inner.mode, Mode::Up) && inner.places.contains(key)
+    }
+
+    /// The same, or nobody knows yet. One that is down holds nothing.
+    pub(super) fn may_come_back(&self, key: Key) -> bool {
+        let inner = self.inner.borrow();
+        match inner.mode {
+            Mode::Down { .. } => false,
+            _ => inner.recovery.is_some() || inner.places.contains(key),
+        }
+    }
+
+    /// What the index says of this record now.
+    pub(super) fn still(&self, key: Key, page: u32) -> Option<Found> {
+        self.inner.borrow().places.at(key, page)
+    }
+
+    /// Reads one record. What it gives was in the index when its bytes were checked.
+    pub(super) async fn fetch(
+        self: &Rc<Self>,
+        key: Key,
+        found: Found,
+        room: &dyn Fn(usize),
+    ) -> Option<Arc<Object>> {
+        if let Some(waiting) = self.join((found.page, key)) {
+            self.counts.shared_reads.add(1);
+            return waiting.await.flatten();
+        }
+        let bytes = usize::from(found.pages) * PAGE;
+        // What is copied out is there twice for a moment.
+        let bytes = Piece::pages_cost(bytes) + bytes.min(COPIED_MAX) + 1024;
+        let is_staged = self.inner.borrow().staging.find(found.page).is_some();
+        if !is_staged && self.is_busy(bytes) {
+            self.counts.refused_reads.add(1);
+            return None;
+        }
+        room(bytes);
+        if let Some(staged) = self.from_staging(key, found) {
+            return staged;
+        }
+        let Some(reserved) = self.reserve(bytes) else {
+            self.counts.no_memory.add(1);
+            return None;
+        };
+        let waiting = self.start(key, found, reserved);
+        waiting.await.flatten()
+    }
+
+    /// As much is being read as may be.
+    fn is_busy(&self, bytes: usize) -> bool {
+        let reserved = self.reads.reserved_bytes.get();
+        let is_full = reserved > 0 && reserved + bytes > self.budget.limit() / READS_SHARE;
+        is_full || self.reads.queued.get() >= QUEUED_MAX
+    }
+
+    fn reserve(self: &Rc<Self>, bytes: usize) -> Option<Reserved> {
+        let held = &self.reads.reserved_bytes;
+        self.budget.charge(bytes).then(|| {
+            held.set(held.get() + bytes);
+            let log = self.clone();
+            Reserved { log, bytes }
+        })
+    }
+
+    fn join(&self, name: (u32, Key)) -> Option<Waiting<Option<Arc<Object>>>> {
+        let flying = &mut *self.reads.flying.borrow_mut();
+        let waiting = flying.get_mut(&name)?;
+        let (sender, receiver) = oneshot();
+        waiting.push(sender);
+        Some(receiver)
+    }
+
+    fn start(
+        self: &Rc<Self>,
+        key: Key,
+        found: Found,
+        reserved: Reserved,
+    ) -> Waiting<Option<Arc<Object>>> {
+        let (sender, waiting) = oneshot();
+        let name = (found.page, key);
+        self.reads.flying.borrow_mut().insert(name, vec![sender]);
+        let flying = Flying {
+            log: self.clone(),
+            name,
+            object: RefCell::new(None),
+        };
+        let task = async move {
+            let object = flying.log.read_record(key, found, reserved).await;
+            flying.object.replace(object);
+        };
+        // Whatever ends the task drops what is flying, which tells what came, or that nothing did.
+        rt::spawn(task, || {});
+        waiting
+    }
+
+    /// `None`: it is not staged.
+    fn from_staging(self: &Rc<Self>, key: Key, found: Found) -> Option<Option<Arc<Object>>> {
+        let inner = self.inner.borrow();
+        let bytes = inner.staging.find(found.page)?;
+        let bytes = bytes.get(..usize::from(found.pages) * PAGE)?;
+        let copy = Pages::of(bytes);
+        drop(inner);
+        let object = copy.and_then(|copy| self.check(key, found, copy, self.seq_at(found.page)));
+        if object.is_some() {
+            self.counts.staged_hits.add(1);
+        }
+        Some(object)
+    }
+
+    fn seq_at(&self, page: u32) -> u64 {
+        let slot = self.layout.slot_of(page) as usize;
+        let inner = self.inner.borrow();
+        inner.slots.get(slot).map_or(0, |slot| slot.seq)
+    }
+
+    async fn read_record(
+        self: &Rc<Self>,
+        key: Key,
+        found: Found,
+        reserved: Reserved,
+    ) -> Option<Arc<Object>> {
+        let (seq, epoch) = (self.seq_at(found.page), self.inner.borrow().epoch);
+        let pages = self.read_pages(found).await;
+        // What is made of it is charged at once.
+        drop(reserved);
+        if self.inner.borrow().epoch != epoch {
+            return None;
+        }
+        match pages {
+            Ok(pages) => {
+                self.counts.read_errors_in_row.set(0);
+                self.check(key, found, pages, seq)
+            }
+            Err(error) => {
+                self.read_failed(key, found, &error);
+                None
+            }
+        }
+    }
+
+    /// The bytes of a record, when it is its turn.
+    pub(super) async fn read_pages(&self, found: Found) -> io::Result<Pages> {
+        self.reads.queue(true);
+        let turn = self.reads.turns.enter().await;
+        self.reads.queue(false);
+        let bytes = usize::from(found.pages) * PAGE;
+        self.counts.reads.add(1);
+        self.counts.read_bytes.add(bytes as u64);
+        let at = self.layout.page_at(found.page);
+        let result = self.disk.read(at, bytes).await;
+        self.counts.answers.add(1);
+        drop(turn);
+        result
+    }
+
+    fn read_failed(self: &Rc<Self>, key: Key, found: Found, error: &io::Error) {
+        if error.kind() == io::ErrorKind::OutOfMemory {
+            self.counts.no_memory.add(1);
+            return;
+        }
+        self.counts.read_errors.add(1);
+        self.counts.read_errors_in_row.add(1);
+        let text = format!(
+            "reading {} pages at page {} failed: {error}; that record is dropped",
+            found.pages, found.page
+        );
+        self.say("read", &text);
+        let inner = &mut *self.inner.borrow_mut();
+        if self.counts.read_errors_in_row.read() >= ERRORS_IN_ROW {
+            let why = format!("{ERRORS_IN_ROW} reads in a row failed, the last one with: {error}");
+            return inner.fail(self, why);
+        }
+        inner.take_out(self, key, found);
+    }
+
+    fn check(
+        self: &Rc<Self>,
+        key: Key,
+        found: Found,
+        pages: Pages,
+        seq: u64,
+    ) -> Option<Arc<Object>> {
+        // Killed or overwritten meanwhile.
+        let Some(now) = self.still(key, found.page) else {
+            self.counts.overwritten.add(1);
+            return None;
+        };
+        let Some(whole) = Piece::of_pages(pages, self.budget) else {
+            self.counts.no_memory.add(1);
+            return None;
+        };
+        let expect = |key| Expect {
+            page: found.page,
+            seq,
+            key,
+        };
+        match decode(&whole, expect(Some(key)), self.mark) {
+            // An entry that is older than the segment: what was there is lost.
+            Ok((header, _))
+                if header.variant_bits() != now.variant || header.pages != u32::from(now.pages) =>
+            {
+                self.counts.overwritten.add(1);
+                self.inner.borrow_mut().take_out(self, key, now);
+                None
+            }
+            Ok((header, record)) => {
+                let known = Known {
+                    page: found.page,
+                    reads: now.uses,
+                    soft: now.soft,
+                    now: self.now.get(),
+                };
+                let object = object_of(&header, &record, &whole, known, self.budget);
+                if object.is_none() {
+                    self.counts.no_memory.add(1);
+                }
+                object
+            }
+            Err(bad) => {
+                let is_whole = decode(&whole, expect(None), self.mark).is_ok();
+                self.mistaken(key, now, seq, bad, is_whole);
+                None
+            }
+        }
+    }
+
+    fn mistaken(self: &Rc<Self>, key: Key, found: Found, seq: u64, bad: Bad, is_whole: bool) {
+        if is_whole {
+            self.counts.other_keys.add(1);
+            return;
+        }
+        let is_leaving = self.inner.borrow().leaving == Some(self.layout.slot_of(found.page));
+        if is_leaving || self.seq_at(found.page) != seq {
+            self.counts.overwritten.add(1);
+            return;
+        }
+        self.counts.checksum_errors.add(1);
+        let text = format!(
+            "the record at page {} is damaged ({}); it is dropped",
+            found.page,
+            bad.word()
+        );
+        self.say("damaged", &text);
+        self.inner.borrow_mut().take_out(self, key, found);
+    }
+}

@@ -1,0 +1,114 @@
+//! What the keeper tells a log.
+
+use super::log::{Inner, Log, Mode};
+use super::orders::{DiskNews, SlotState};
+use ringside_engine::store::disk::edict::Edicts;
+use ringside_engine::store::disk::recover::Recovery;
+use ringside_engine::store::disk::segment::first_seq;
+use ringside_engine::store::disk::Sheet;
+use std::rc::Rc;
+
+impl Log {
+    /// Takes news in.
+    pub(super) fn adopt(self: &Rc<Self>, news: DiskNews, snapshot: &dyn Fn() -> Vec<u8>) {
+        let inner = &mut *self.inner.borrow_mut();
+        match news {
+            DiskNews::Head {
+                slot,
+                seq,
+                slots,
+                edicts,
+                checkpoint_generation,
+                ..
+            } => {
+                if matches!(inner.mode, Mode::Waiting) {
+                    inner.checkpointing.found(checkpoint_generation);
+                    inner.head(self, (slot, seq), slots, &edicts);
+                    if matches!(inner.mode, Mode::Up) {
+                        inner.write_edicts(self, snapshot);
+                    }
+                }
+            }
+            DiskNews::Sheet { sheet, .. } => inner.sheet(self, &sheet),
+            DiskNews::Lost { .. } => {
+                if let Some(recovery) = &mut inner.recovery {
+                    recovery.lost();
+                }
+            }
+            DiskNews::Index { entries, slots, .. } => {
+                let (now, places) = (&inner.slots, &mut inner.places);
+                let valid = |page: u32| {
+                    let slot = self.layout.slot_of(page) as usize;
+                    let then = slots.get(slot).copied().filter(|seq| *seq > 0);
+                    then.is_some() && then == now.get(slot).map(|slot| slot.seq)
+                };
+                if let Some(recovery) = &mut inner.recovery {
+                    recovery.checkpoint(places, &entries, valid);
+                }
+            }
+            DiskNews::Progress { done, of, .. } => inner.recovered = (done, of),
+            DiskNews::Recovered { unreadable, .. } => {
+                if unreadable > 0 {
+                    let text = format!("{unreadable} segments could not be read");
+                    self.say("unreadable", &text);
+                }
+                if matches!(inner.mode, Mode::Up) {
+                    inner.recovery = None;
+                }
+            }
+            DiskNews::Failed { why, .. } => {
+                if inner.recovery.is_some() {
+                    inner.fail(self, why);
+                }
+            }
+            DiskNews::Written { generation, ok, .. } => {
+                if inner.checkpointing.written(self, generation, ok) {
+                    inner.write_superblock(self);
+                }
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn head(&mut self, log: &Rc<Log>, head: (u32, u64), slots: Vec<SlotState>, edicts: &Edicts) {
+        let (slot, seq) = head;
+        let first = first_seq(seq, log.layout.segments);
+        self.next_seq = first.max(self.superblock.valid_from);
+        self.next_slot = if seq == 0 {
+            0
+        } else {
+            (slot + 1) % log.layout.segments
+        };
+        self.is_known = true;
+        self.edicts.area = edicts.area;
+        self.edicts.generation = edicts.generation;
+        self.edicts.next_generation = edicts.next_generation;
+        self.edicts.next_page = edicts.next_page;
+        self.edicts.is_due = edicts.lost || edicts.generation == 0;
+        if self.is_void {
+            return self.void(log);
+        }
+        let count = self.slots.len();
+        self.slots = slots;
+        self.slots.resize(count, SlotState::default());
+        for slot in &mut self.slots {
+            if slot.seq < self.superblock.valid_from {
+                *slot = SlotState::default();
+            }
+        }
+        self.mode = Mode::Up;
+        self.recovery.get_or_insert_with(Recovery::new);
+        self.reclaim(log);
+        self.kick(log);
+    }
+
+    fn sheet(&mut self, log: &Log, sheet: &Sheet) {
+        let slot = self.slots.get(sheet.header.slot as usize);
+        // One that was overwritten since it was read has nothing to say any more.
+        let is_current = slot.is_some_and(|slot| slot.seq == sheet.header.seq);
+        if let (true, Some(recovery)) = (is_current, &mut self.recovery) {
+            recovery.sheet(&mut self.places, &log.layout, sheet);
+        }
+    }
+}

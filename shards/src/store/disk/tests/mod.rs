@@ -1,0 +1,5 @@
+//! The disk cache on a disk that does harm.
+
+mod history;
+mod kit;
+mod plain;

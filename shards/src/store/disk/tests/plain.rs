@@ -1,0 +1,416 @@
+//! The disk cache as it goes when nothing is amiss.
+
+use super::super::{Behind, DeviceState, DiskCache, DiskNews, Opening};
+use super::kit::*;
+use crate::rt::disk::simulated::SimulatedDisk;
+use crate::rt::disk::TestFile;
+use crate::rt::{self, Disk, Pages};
+use crate::store::arena::Budget;
+use crate::store::object::Object;
+use ringside_engine::key::Key;
+use ringside_engine::store::disk::layout::SUPERBLOCKS_AT;
+use ringside_engine::store::disk::KillForce;
+use ringside_engine::time::Mono;
+use std::future::IntoFuture;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+fn like(key: u64, version: u64, bytes: usize) -> Like {
+    Like {
+        key,
+        variant: 0,
+        version,
+        bytes,
+    }
+}
+
+async fn read(cache: &Rc<DiskCache>, key: u64) -> Option<Arc<Object>> {
+    let (any, room) = (|_: &Object| true, |_: usize| {});
+    cache.read(super::kit::key(key), &any, &room).await
+}
+
+fn no_edicts() -> Vec<u8> {
+    Vec::new()
+}
+
+/// Ticks until everything given is done.
+async fn settle(cache: &Rc<DiskCache>, now: &mut Mono) {
+    for _ in 0..6 {
+        now.0 += 600;
+        cache.tick(*now, &no_edicts);
+        breathe().await;
+    }
+}
+
+/// Closes, with a keeper that writes the last checkpoint.
+async fn close(process: &Process, device: &SimulatedDisk) {
+    let cache = process.cache.clone();
+    let (sender, mut waiting) = rt::oneshot();
+    let close = async move {
+        cache.close().await;
+        sender.send(());
+    };
+    rt::spawn(close, || {});
+    let mut scribe = Scribe::default();
+    for _ in 0..1000 {
+        let wait = rt::within(Duration::from_millis(1), &mut waiting);
+        if wait.await.is_some() {
+            return;
+        }
+        for order in process.orders.try_iter() {
+            let superblock = superblock(6);
+            let layout = superblock.layout();
+            if let Some(news) = scribe.take(order, device, &layout, &superblock, false) {
+                process.cache.adopt(news, &no_edicts);
+            }
+        }
+    }
+    panic!("it did not close");
+}
+
+#[test]
+fn objects_come_back_from_a_real_file() {
+    let superblock = superblock(8);
+    let file = TestFile::new("log", superblock.total_bytes);
+    let inside = file.0.clone();
+    rt::run(async move {
+        let disk = Disk::open(&inside, 0, superblock.total_bytes, true).unwrap();
+        let page = Rc::new(Pages::of(&superblock.encode()).unwrap());
+        for at in SUPERBLOCKS_AT {
+            disk.write(at, page.clone(), 0..page.len()).await.unwrap();
+        }
+        let budget = Budget::new(16 << 20);
+        let opening = Opening {
+            id: ID,
+            path: "a file".to_owned(),
+            disk: disk.clone(),
+            superblock: superblock.clone(),
+            is_new: true,
+            reads_max: 4,
+        };
+        let cache = DiskCache::new(vec![opening], budget, None, Mono(1000));
+        let mut now = Mono(1000);
+        while cache.status()[0].filled_segments == 0 {
+            now.0 += 10;
+            cache.tick(now, &no_edicts);
+            rt::sleep(Duration::from_millis(1)).await;
+        }
+        for (n, bytes) in [0, 10, 5000, 20_000, 40_000].into_iter().enumerate() {
+            let object = like(n as u64, 1, bytes).object(budget, now);
+            // Until the segment that it needs is ready.
+            while object.disk_page() == 0 {
+                cache.offer(&object, false);
+                rt::sleep(Duration::from_millis(1)).await;
+            }
+            assert!(cache.find(object.key()));
+            // From the staging, or from the file.
+            let back = read(&cache, n as u64).await.unwrap();
+            assert_eq!(Like::of(&back), like(n as u64, 1, bytes));
+            assert_eq!(back.disk_page(), object.disk_page());
+            let wait = cache.kill(key(999), None, KillForce::Hard);
+            assert!(wait.is_kept(), "there was nothing to kill");
+        }
+        let staged = cache.status()[0].staged_hits;
+        // Behind all that was written before.
+        let edict = cache.edict(b"something".to_vec(), &no_edicts);
+        edict.await.unwrap();
+        for n in 0..5 {
+            let back = read(&cache, n).await.unwrap();
+            assert_eq!(Like::of(&back).key, n);
+        }
+        let status = &cache.status()[0];
+        assert_eq!(status.staged_hits, staged, "the rest came from the file");
+        assert_eq!((status.checksum_errors, status.records), (0, 5));
+        cache.kill(key(3), None, KillForce::Hard).await.unwrap();
+        assert!(!cache.find(key(3)));
+        assert!(read(&cache, 3).await.is_none());
+        cache.close().await;
+    })
+    .unwrap();
+}
+
+#[test]
+fn what_was_closed_is_found_after_a_restart_and_kills_hold() {
+    let device = device(6, 1);
+    rt::run(async {
+        let budget = Budget::new(16 << 20);
+        let mut now = Mono(1000);
+        let process = Process::start(&device, budget, true, now);
+        settle(&process.cache, &mut now).await;
+        for n in 0..8 {
+            process
+                .cache
+                .offer(&like(n, 1, 3000).object(budget, now), true);
+        }
+        process.cache.kill(key(2), None, KillForce::Hard);
+        process.cache.kill(key(3), Some(0), KillForce::Soft);
+        let statement = process.cache.edict(b"all".to_vec(), &|| b"all".to_vec());
+        statement.await.unwrap();
+        close(&process, &device).await;
+        assert_eq!(process.cache.status()[0].checkpoints, 1);
+        device.crash();
+        let process = Process::start(&device, budget, false, now);
+        let mut restart = Restart::new(&device);
+        let mut edicts = Vec::new();
+        while let Some(news) = restart.next(&device) {
+            if let DiskNews::Head { edicts: found, .. } = &news {
+                edicts.clone_from(&found.payloads);
+            }
+            process.cache.adopt(news, &no_edicts);
+            breathe().await;
+        }
+        assert!(edicts.concat().ends_with(b"all"));
+        assert_eq!(process.cache.status()[0].state, DeviceState::Up);
+        for n in 0..8 {
+            let back = read(&process.cache, n).await;
+            assert_eq!(back.is_some(), n != 2, "{n}");
+            let is_fresh = back.is_some_and(|back| back.facts.is_fresh(now));
+            assert_eq!(is_fresh, n != 2 && n != 3, "{n}");
+        }
+    })
+    .unwrap();
+}
+
+#[test]
+fn the_circle_goes_around_and_keeps_what_is_used() {
+    let device = device(6, 1);
+    rt::run(async {
+        let budget = Budget::new(16 << 20);
+        let mut now = Mono(1000);
+        let process = Process::start(&device, budget, true, now);
+        settle(&process.cache, &mut now).await;
+        for n in 0..200 {
+            process
+                .cache
+                .offer(&like(n, 1, 6000).object(budget, now), true);
+            settle(&process.cache, &mut now).await;
+            let popular = read(&process.cache, 0).await.expect("it is used");
+            assert_eq!(Like::of(&popular), like(0, 1, 6000));
+        }
+        let status = &process.cache.status()[0];
+        // Once in each lap.
+        assert!(status.reinserted >= 4, "{status:?}");
+        assert!(status.overwritten_age_ms > 0);
+        assert!(!process.cache.find(key(1)), "overwritten");
+        assert!(process.cache.find(key(199)));
+        assert!(status.records < 60);
+        assert!(status.written_bytes > status.admitted_bytes);
+        assert_eq!(status.checksum_errors, 0);
+    })
+    .unwrap();
+}
+
+#[test]
+fn identical_reads_are_one() {
+    let device = device(6, 1);
+    rt::run(async {
+        let budget = Budget::new(16 << 20);
+        let mut now = Mono(1000);
+        let process = Process::start(&device, budget, true, now);
+        settle(&process.cache, &mut now).await;
+        process
+            .cache
+            .offer(&like(1, 1, 6000).object(budget, now), true);
+        settle(&process.cache, &mut now).await;
+        let before = process.cache.status()[0].reads;
+        device.at_once(false);
+        let mut all = Vec::new();
+        for _ in 0..5 {
+            let cache = process.cache.clone();
+            let (sender, waiting) = rt::oneshot();
+            rt::spawn(
+                async move { sender.send(read(&cache, 1).await.is_some()) },
+                || {},
+            );
+            all.push(waiting);
+        }
+        breathe().await;
+        assert_eq!(device.pending(), 1);
+        device.step();
+        for waiting in all {
+            assert_eq!(waiting.await, Some(true));
+        }
+        let status = &process.cache.status()[0];
+        assert_eq!((status.reads - before, status.shared_reads), (1, 4));
+    })
+    .unwrap();
+}
+
+#[test]
+fn of_two_keys_with_one_tag_each_gets_its_own() {
+    let device = device(6, 1);
+    rt::run(async {
+        let budget = Budget::new(16 << 20);
+        let mut now = Mono(1000);
+        let process = Process::start(&device, budget, true, now);
+        settle(&process.cache, &mut now).await;
+        let object = like(1, 1, 6000).object(budget, now);
+        process.cache.offer(&object, true);
+        settle(&process.cache, &mut now).await;
+        device.at_once(false);
+        // Tags are of the lower half.
+        let keys = [object.key(), Key(object.key().0 ^ 1 << 100)];
+        let mut all = Vec::new();
+        for key in keys {
+            let cache = process.cache.clone();
+            let (sender, waiting) = rt::oneshot();
+            let found = async move {
+                let (any, room) = (|_: &Object| true, |_: usize| {});
+                sender.send(cache.read(key, &any, &room).await.map(|found| found.key()));
+            };
+            rt::spawn(found, || {});
+            all.push((key, waiting));
+        }
+        breathe().await;
+        while device.step() {
+            breathe().await;
+        }
+        for (key, waiting) in all {
+            let found = waiting.await.unwrap();
+            assert_eq!(found, (key == object.key()).then_some(key));
+        }
+    })
+    .unwrap();
+}
+
+#[test]
+fn reads_reserve_their_memory_and_a_look_counts_as_no_use() {
+    let device = device(6, 1);
+    rt::run(async {
+        let budget = Budget::new(1 << 20);
+        let mut now = Mono(1000);
+        let process = Process::start(&device, budget, true, now);
+        settle(&process.cache, &mut now).await;
+        for key in [1, 2] {
+            let object = like(key, 1, 20_000).object(budget, now);
+            process.cache.offer(&object, true);
+        }
+        settle(&process.cache, &mut now).await;
+        let before = budget.used();
+        device.at_once(false);
+        let mut all = Vec::new();
+        for key in [1, 2] {
+            let cache = process.cache.clone();
+            let (sender, waiting) = rt::oneshot();
+            let found = async move { sender.send(read(&cache, key).await) };
+            rt::spawn(found, || {});
+            all.push(waiting);
+        }
+        breathe().await;
+        assert!(budget.used() >= before + 2 * 20_000);
+        while device.step() {
+            breathe().await;
+        }
+        for waiting in all {
+            assert!(waiting.await.unwrap().is_some());
+        }
+        assert_eq!(budget.used(), before);
+        device.at_once(true);
+        let hits = process.cache.status()[0].hits;
+        let (any, room) = (|_: &Object| true, |_: usize| {});
+        let uses = |object: Option<Arc<Object>>| object.map(|object| object.disk_uses());
+        let key = super::kit::key(1);
+        for _ in 0..2 {
+            assert_eq!(uses(process.cache.look(key, &any, &room).await), Some(1));
+        }
+        assert_eq!(process.cache.status()[0].hits, hits);
+    })
+    .unwrap();
+}
+
+#[test]
+fn what_is_copied_before_it_is_evicted_counts_as_nothing_dropped() {
+    let device = device(6, 1);
+    rt::run(async {
+        let budget = Budget::new(16 << 20);
+        let mut now = Mono(1000);
+        let process = Process::start(&device, budget, true, now);
+        settle(&process.cache, &mut now).await;
+        let object = like(1, 1, 6000).object(budget, now);
+        object.touch();
+        let cache = &process.cache;
+        assert!(matches!(cache.write_behind(&object), Behind::Wrote(_)));
+        assert_eq!(cache.write_behind(&object), Behind::Nothing);
+        let mut n = 2;
+        let full = loop {
+            let next = like(n, 1, 20_000).object(budget, now);
+            next.touch();
+            match cache.write_behind(&next) {
+                Behind::Wrote(_) => n += 1,
+                other => break other,
+            }
+        };
+        assert_eq!(full, Behind::Full);
+        let status = &cache.status()[0];
+        assert_eq!(status.dropped.iter().sum::<u64>() + status.unused, 0);
+    })
+    .unwrap();
+}
+
+#[test]
+fn as_long_as_not_all_is_found_anything_may_come_back() {
+    let device = device(6, 1);
+    rt::run(async {
+        let budget = Budget::new(16 << 20);
+        let mut now = Mono(1000);
+        let process = Process::start(&device, budget, true, now);
+        settle(&process.cache, &mut now).await;
+        let key = super::kit::key(9);
+        assert!(!process.cache.may_come_back(key));
+        device.crash();
+        let process = Process::start(&device, budget, false, now);
+        assert!(process.cache.may_come_back(key) && !process.cache.find(key));
+        let mut restart = Restart::new(&device);
+        while let Some(news) = restart.next(&device) {
+            process.cache.adopt(news, &no_edicts);
+        }
+        assert!(!process.cache.may_come_back(key));
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_device_that_hangs_goes_down_and_nobody_waits_for_it() {
+    let device = device(6, 1);
+    rt::run(async {
+        let budget = Budget::new(16 << 20);
+        let mut now = Mono(1000);
+        let process = Process::start(&device, budget, true, now);
+        settle(&process.cache, &mut now).await;
+        let object = like(1, 1, 6000).object(budget, now);
+        process.cache.offer(&object, true);
+        settle(&process.cache, &mut now).await;
+        device.at_once(false);
+        let cache = process.cache.clone();
+        let (sender, found) = rt::oneshot();
+        rt::spawn(
+            async move { sender.send(read(&cache, 1).await.is_some()) },
+            || {},
+        );
+        breathe().await;
+        let kept = process
+            .cache
+            .kill(object.key(), None, KillForce::Soft)
+            .into_future();
+        let (sender, noted) = rt::oneshot();
+        rt::spawn(async move { sender.send(kept.await.is_ok()) }, || {});
+        breathe().await;
+        let mut ticks = 0;
+        while matches!(process.cache.status()[0].state, DeviceState::Up) && ticks < 40 {
+            // Longer pauses are the process's own.
+            now.0 += 60_000;
+            process.cache.tick(now, &no_edicts);
+            ticks += 1;
+        }
+        assert!((30..=31).contains(&ticks), "{ticks}");
+        assert_eq!((found.await, noted.await), (Some(false), Some(false)));
+        let state = &process.cache.status()[0].state;
+        assert!(matches!(state, DeviceState::Down { .. }), "{state:?}");
+        device.at_once(true);
+        while device.step() {
+            breathe().await;
+        }
+    })
+    .unwrap();
+}
