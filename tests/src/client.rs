@@ -17,16 +17,23 @@ impl Client {
     /// Connects to a port of 127.0.0.1.
     #[track_caller]
     pub fn connect(port: u16) -> Self {
+        match Self::try_connect(port) {
+            Ok(client) => client,
+            Err(error) => panic!("connect to port {port}: {error}"),
+        }
+    }
+
+    /// The same, where nobody may listen any more.
+    pub fn try_connect(port: u16) -> std::io::Result<Self> {
         sys::raise_descriptor_limit();
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let stream = TcpStream::connect_timeout(&address, crate::wait::PATIENCE);
-        let stream = stream.unwrap_or_else(|error| panic!("connect to {address}: {error}"));
+        let stream = TcpStream::connect_timeout(&address, crate::wait::PATIENCE)?;
         stream
             .set_write_timeout(Some(crate::wait::PATIENCE))
             .expect("a write timeout can be set");
-        Client {
+        Ok(Client {
             wire: Wire::new(stream),
-        }
+        })
     }
 
     /// Our address, as the server sees it.

@@ -54,11 +54,14 @@ impl Lines {
 
 /// A running server.
 pub struct Ringside {
+    arguments: Vec<String>,
     child: Child,
     ports: Vec<u16>,
     admin: Option<u16>,
     stdout: Lines,
     stderr: Lines,
+    /// What earlier processes wrote to standard error, when it was started again.
+    past: Vec<String>,
     status: Option<ExitStatus>,
     scratch: Scratch,
 }
@@ -69,21 +72,52 @@ impl Ringside {
     #[track_caller]
     pub fn start(config: &str) -> Self {
         let scratch = Scratch::new();
-        let path = scratch.0.join("ringside.toml");
-        let config = config.replace("SCRATCH", &scratch.0.display().to_string());
-        std::fs::write(&path, config).expect("the config is written");
-        let path = path.display().to_string();
-        let ready = "ringside: ready";
-        let mut ringside = Self::launch(&["run", "--config", &path], scratch, ready);
-        for line in ringside.stdout.all() {
+        let path = write_config(&scratch, config);
+        let mut ringside = Self::launch(&["run", "--config", &path], scratch, READY);
+        ringside.read_ports();
+        ringside
+    }
+
+    /// Starts it again after it has ended, with the same directory and, unless `config` is another,
+    /// the same configuration; waits until it is ready. Its ports are others.
+    #[track_caller]
+    pub fn start_again(&mut self, config: Option<&str>) {
+        let ready = self.try_start_again(config);
+        assert!(ready, "ringside did not get ready again");
+    }
+
+    /// The same, where it may refuse to start; true when it is ready.
+    #[track_caller]
+    pub fn try_start_again(&mut self, config: Option<&str>) -> bool {
+        assert!(self.status.is_some(), "it has not ended");
+        if let Some(config) = config {
+            write_config(&self.scratch, config);
+        }
+        self.past.extend(self.stderr.all());
+        let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
+        (self.child, self.stdout, self.stderr) = spawn(&arguments);
+        self.status = None;
+        let line = self.stdout.wait_for(|line| line.starts_with(READY));
+        if line.is_none() {
+            self.wait_for_exit();
+            return false;
+        }
+        self.read_ports();
+        true
+    }
+
+    /// The ports it has told.
+    #[track_caller]
+    fn read_ports(&mut self) {
+        self.ports.clear();
+        for line in self.stdout.all() {
             if let Some(port) = port_after(&line, "ringside: listening on ") {
-                ringside.ports.push(port);
+                self.ports.push(port);
             } else if let Some(port) = port_after(&line, "ringside: admin on ") {
-                ringside.admin = Some(port);
+                self.admin = Some(port);
             }
         }
-        assert!(!ringside.ports.is_empty(), "ringside told no listener");
-        ringside
+        assert!(!self.ports.is_empty(), "ringside told no listener");
     }
 
     /// Starts what runs without a configuration: the demo, on a free port.
@@ -105,21 +139,15 @@ impl Ringside {
     /// Starts the binary and waits for the line that begins with `ready`.
     #[track_caller]
     fn launch(arguments: &[&str], scratch: Scratch, ready: &str) -> Self {
-        let mut child = std::process::Command::new(binary())
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("ringside starts");
-        let stdout = Lines::follow(child.stdout.take().expect("piped"));
-        let stderr = Lines::follow(child.stderr.take().expect("piped"));
+        let (child, stdout, stderr) = spawn(arguments);
         let ringside = Ringside {
+            arguments: arguments.iter().map(ToString::to_string).collect(),
             child,
             ports: Vec::new(),
             admin: None,
             stdout,
             stderr,
+            past: Vec::new(),
             status: None,
             scratch,
         };
@@ -162,9 +190,9 @@ impl Ringside {
         line.unwrap_or_else(|| panic!("no line {what} in {:#?}", self.stdout.all()))
     }
 
-    /// What it wrote to standard error so far.
+    /// What it wrote to standard error so far, before it was started again too.
     pub fn stderr_text(&self) -> String {
-        self.stderr.all().join("\n")
+        [self.past.clone(), self.stderr.all()].concat().join("\n")
     }
 
     /// Sends a signal (`libc::SIGTERM`).
@@ -204,6 +232,20 @@ impl Ringside {
         self.wait_for_exit()
     }
 
+    /// SIGKILL: it gets to do nothing more. Returns when it is gone.
+    #[track_caller]
+    pub fn kill(&mut self) {
+        assert!(self.is_running(), "it has ended already");
+        self.signal(libc::SIGKILL);
+        self.wait_for_exit();
+    }
+
+    /// From now on writes to any file fail beyond this many bytes from its start; `None` takes the
+    /// bound away.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        sys::limit_files(self.child.id(), bytes.unwrap_or(libc::RLIM_INFINITY));
+    }
+
     /// Its resident memory in bytes (VmRSS).
     pub fn rss_bytes(&self) -> u64 {
         let path = format!("/proc/{}/status", self.child.id());
@@ -239,6 +281,35 @@ impl Ringside {
         let target = format!("/purge?url={}", crate::receipt::encoded(url));
         Client::connect(self.admin()).ask(&Ask::post(&target, ""))
     }
+}
+
+/// The start of the line that says it serves.
+const READY: &str = "ringside: ready";
+
+/// Writes the configuration into the server's own directory; gives the path.
+#[track_caller]
+fn write_config(scratch: &Scratch, config: &str) -> String {
+    let path = scratch.0.join("ringside.toml");
+    let config = config.replace("SCRATCH", &scratch.0.display().to_string());
+    std::fs::write(&path, config).expect("the config is written");
+    path.display().to_string()
+}
+
+/// Starts the binary; what it writes is followed.
+#[track_caller]
+fn spawn(arguments: &[&str]) -> (Child, Lines, Lines) {
+    // The server inherits it: there, too, a bound on files is to be an error and no end.
+    sys::ignore_file_limits();
+    let mut child = std::process::Command::new(binary())
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("ringside starts");
+    let stdout = Lines::follow(child.stdout.take().expect("piped"));
+    let stderr = Lines::follow(child.stderr.take().expect("piped"));
+    (child, stdout, stderr)
 }
 
 /// The port of the address that follows `start` at the beginning of a line.

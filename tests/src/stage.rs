@@ -15,6 +15,9 @@ const CLIENTS_EVERYWHERE: usize = 16;
 #[derive(Clone, Debug)]
 pub struct Setup {
     memory: String,
+    /// MiB for each shard, instead.
+    memory_each: Option<usize>,
+    disk_each: Option<usize>,
     servers: Option<String>,
     origin: String,
     hosts: String,
@@ -31,6 +34,8 @@ impl Default for Setup {
     fn default() -> Self {
         Setup {
             memory: "64MiB".into(),
+            memory_each: None,
+            disk_each: None,
             servers: None,
             origin: String::new(),
             hosts: "\"*\"".into(),
@@ -54,6 +59,18 @@ impl Setup {
     /// `[memory] size`
     pub fn memory(mut self, size: &str) -> Self {
         self.memory = size.into();
+        self
+    }
+
+    /// `[memory] size`, so many MiB for each shard.
+    pub fn memory_each(mut self, mib: usize) -> Self {
+        self.memory_each = Some(mib);
+        self
+    }
+
+    /// `[disk]` in the server's own directory, so many MiB for each shard.
+    pub fn disk_each(mut self, mib: usize) -> Self {
+        self.disk_each = Some(mib);
         self
     }
 
@@ -130,11 +147,18 @@ impl Setup {
         let own = format!("127.0.0.1:{origin}");
         let servers = self.servers.clone().unwrap_or_else(|| format!("\"{own}\""));
         let servers = servers.replace("ORIGIN", &own);
+        let memory = match self.memory_each {
+            Some(mib) => format!("{}MiB", mib * shards),
+            None => self.memory.clone(),
+        };
         let mut text = format!(
-            "[shards]\ncount = {shards}\npin = false\n\n[memory]\nsize = \"{}\"\n\n\
+            "[shards]\ncount = {shards}\npin = false\n\n[memory]\nsize = \"{memory}\"\n\n\
              [[listen]]\naddress = \"127.0.0.1:0\"\n\n[admin]\naddress = \"127.0.0.1:0\"\n\n",
-            self.memory
         );
+        if let Some(mib) = self.disk_each {
+            let size = mib * shards;
+            text += &format!("[disk]\npath = \"SCRATCH/disk\"\nsize = \"{size}MiB\"\n\n");
+        }
         for (table, lines) in [
             ("limits", &self.limits),
             ("proxy", &self.proxy),
@@ -286,10 +310,16 @@ pub fn check_on(shards: &[usize], script: impl Fn(&Stage)) {
 /// have panicked.
 #[track_caller]
 pub fn check_with(shards: &[usize], setup: &Setup, script: impl Fn(&Stage)) {
+    check_restarting(shards, setup, |stage| script(stage));
+}
+
+/// The same for a script that stops, kills and starts the server.
+#[track_caller]
+pub fn check_restarting(shards: &[usize], setup: &Setup, script: impl Fn(&mut Stage)) {
     for count in shards {
         let told = OnPanic(*count);
         let mut stage = Stage::new(*count, setup);
-        script(&stage);
+        script(&mut stage);
         assert!(
             stage.ringside.is_running(),
             "ringside ended within the script"

@@ -13,6 +13,27 @@ pub(crate) fn send_signal(pid: u32, signal: i32) {
     unsafe { libc::kill(pid, signal) };
 }
 
+/// Bounds the size of files that the process `pid` may write, which must be a child that was not
+/// waited for yet.
+pub(crate) fn limit_files(pid: u32, bytes: u64) {
+    let pid = libc::pid_t::try_from(pid).expect("a process id fits pid_t");
+    let limit = libc::rlimit {
+        rlim_cur: bytes,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    // SAFETY: `limit` is a live rlimit for the kernel to read, and no old one is asked for. The
+    // callers hold the unreaped Child, so the id can't have been given to another process.
+    let done = unsafe { libc::prlimit(pid, libc::RLIMIT_FSIZE, &limit, std::ptr::null_mut()) };
+    assert_eq!(done, 0, "prlimit: {}", io::Error::last_os_error());
+}
+
+/// A write beyond the bound on files is an error from now on, and not the end of the process: here
+/// and in processes started from here.
+pub(crate) fn ignore_file_limits() {
+    // SAFETY: signal takes two integers; to ignore a signal runs no code of ours.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
 /// Makes the next close of `stream` send a reset instead of an orderly end.
 pub(crate) fn reset_on_close(stream: &TcpStream) {
     let linger = libc::linger {

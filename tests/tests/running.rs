@@ -168,12 +168,11 @@ fn a_config_that_is_no_toml_or_not_there_is_told() {
 
 #[test]
 fn what_later_releases_bring_is_said_to_come() {
-    let config =
-        Setup::new().text(1, 9) + "\n[disk]\npath = \"/var/cache/ringside\"\nsize = \"1GiB\"\n";
+    let config = Setup::new().text(1, 9) + "\n[tls]\ncertificate = \"/etc/site.pem\"\n";
     let output = Command::with_config(&config).run(&["check", "--config", "CONFIG"]);
     assert!(!output.status.success());
     let told = (text(&output.stderr) + &text(&output.stdout)).to_lowercase();
-    assert!(told.contains("disk"), "{told}");
+    assert!(told.contains("tls"), "{told}");
     assert!(
         !told.contains("did you mean"),
         "it is known, only not there yet: {told}"

@@ -458,6 +458,44 @@ pub(crate) fn purged(states: &BTreeSet<State>, reach: Reach, soft: bool) -> BTre
     all
 }
 
+/// Any of what is stored may be gone.
+pub(crate) fn forgotten(states: &BTreeSet<State>) -> BTreeSet<State> {
+    let mut all = states.clone();
+    for state in states {
+        for kept in 0..1_u32 << state.held.len() {
+            let mut next = state.clone();
+            let mut at = 0;
+            next.held.retain(|_| {
+                at += 1;
+                kept >> (at - 1) & 1 == 1
+            });
+            all.insert(next);
+        }
+    }
+    all
+}
+
+/// The server was killed and started again: what is still stored may be as stale as it was before
+/// it was last validated. What was on its way to the origin may have got there or not.
+pub(crate) fn crashed(states: &BTreeSet<State>) -> BTreeSet<State> {
+    let mut all = BTreeSet::new();
+    for state in states {
+        for due in 0..=state.due {
+            let mut next = state.with_due(due);
+            next.marked = false;
+            next.pending = None;
+            for stale in 0..1_u32 << next.held.len() {
+                let mut next = next.clone();
+                for (at, held) in next.held.iter_mut().enumerate() {
+                    held.fresh &= stale >> at & 1 == 0;
+                }
+                all.insert(next);
+            }
+        }
+    }
+    all
+}
+
 /// The origin has changed: what is not asked yet is answered so.
 pub(crate) fn changed(states: &BTreeSet<State>, origin: &Place) -> BTreeSet<State> {
     let mut all = states.clone();

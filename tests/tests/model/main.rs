@@ -6,29 +6,36 @@
 //! a client saw and whether the origin was asked must be among what the model allows. At the first
 //! difference the seed and the whole story are told.
 //!
+//! With a disk, little memory and somebody who fills it all the time, what is stored moves to disk
+//! and back, and may be forgotten when the disk is busy; now and then the server is killed. What was
+//! purged or replaced must stay so.
+//!
 //! ```text
 //! RINGSIDE_SEED=n    begin with this seed: that of a failure replays it
 //! RINGSIDE_ROUNDS=n  so many histories
 //! ```
 
+mod arena;
 mod cache;
 mod dice;
 mod seen;
 mod world;
 
-use cache::{changed, get, purged, Outcome, Reach, State, Wish};
+use arena::Arena;
+use cache::{changed, crashed, forgotten, get, purged, Outcome, Reach, State, Wish};
 use dice::Dice;
-use ringside_tests::{check_on, wait_until, Ask, Client, Reply, Stage};
+use ringside_tests::{check_restarting, wait_until, Ask, Client, Reply, Setup, Stage};
 use seen::Seen;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 use world::{group_of, Failure, Kind, Life, Say, World};
 
 /// Histories, on each number of shards.
 const ROUNDS: u64 = 150;
+/// The same, where there is a disk.
+const ROUNDS_WITH_DISK: u64 = 80;
 /// Histories side by side.
 const THREADS: usize = 6;
 const STEPS: usize = 24;
@@ -39,43 +46,70 @@ const STATES_MAX: usize = 4000;
 
 #[test]
 fn the_server_does_only_what_a_cache_may_do() {
+    check_restarting(&[1, 2], &Setup::new(), |stage| {
+        play(&Arena::new(stage, false), ROUNDS);
+    });
+}
+
+#[test]
+fn nor_does_it_more_with_a_disk() {
+    let setup = Setup::new().memory_each(8).disk_each(96);
+    let setup = setup.route("cache.disk_uses = 0").more(arena::FLOOD);
+    check_restarting(&[2], &setup, |stage| {
+        let arena = Arena::new(stage, true);
+        play(&arena, ROUNDS_WITH_DISK);
+        let hits = arena.hits_from_disk();
+        assert!(hits > 0.0, "nothing came from disk");
+    });
+}
+
+/// Plays so many histories, side by side.
+fn play(arena: &Arena<'_>, rounds: u64) {
     let number = |name: &str, default: u64| match std::env::var(name) {
         Ok(value) => value.parse().expect("a number"),
         Err(_) => default,
     };
     let (first, rounds) = (
         number("RINGSIDE_SEED", 1),
-        number("RINGSIDE_ROUNDS", ROUNDS),
+        number("RINGSIDE_ROUNDS", rounds),
     );
-    check_on(&[1, 2], |stage| {
-        let world = World::default();
-        let origin = world.clone();
-        stage
-            .origin
-            .on_each("/*", move |received, _| origin.answer(received));
-        let (next, purging) = (AtomicU64::new(first), RwLock::new(()));
-        std::thread::scope(|scope| {
-            let work = || {
-                let _last = Last(&next);
-                let mut clients = stage.clients();
-                clients.push(stage.client());
-                clients.push(stage.client());
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= first + rounds {
-                        return;
-                    }
-                    History::new(stage, &world, &purging, seed, &mut clients).run();
+    let world = World::default();
+    let origin = world.clone();
+    arena
+        .together()
+        .origin
+        .on_each("/*", move |received, _| origin.answer(received));
+    let next = AtomicU64::new(first);
+    std::thread::scope(|scope| {
+        let work = || {
+            let _last = Last(&next);
+            let mut clients = clients(&arena.together());
+            loop {
+                let seed = next.fetch_add(1, Ordering::Relaxed);
+                if seed >= first + rounds {
+                    return;
                 }
-            };
-            let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
-            for thread in threads {
-                if let Err(why) = thread.join() {
-                    std::panic::resume_unwind(why);
-                }
+                History::new(arena, &world, seed, &mut clients).run();
             }
-        });
+        };
+        let filling = scope.spawn(|| arena.fill());
+        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
+        let ends: Vec<_> = threads.into_iter().map(|thread| thread.join()).collect();
+        arena.end();
+        for end in ends.into_iter().chain([filling.join()]) {
+            if let Err(why) = end {
+                std::panic::resume_unwind(why);
+            }
+        }
     });
+}
+
+/// Connections to every shard.
+fn clients(stage: &Stage) -> Vec<Client> {
+    let mut clients = stage.clients();
+    clients.push(stage.client());
+    clients.push(stage.client());
+    clients
 }
 
 /// Once one history has failed, no other begins.
@@ -99,11 +133,11 @@ struct Url {
     counted: u32,
 }
 
-struct History<'a> {
-    stage: &'a Stage,
+struct History<'a, 's> {
+    arena: &'a Arena<'s>,
     world: &'a World,
-    /// Held by who purges, and shared by all others within a step.
-    purging: &'a RwLock<()>,
+    /// Lives of the server that are accounted for.
+    lives: u64,
     seed: u64,
     host: String,
     dice: Dice,
@@ -113,11 +147,10 @@ struct History<'a> {
     story: String,
 }
 
-impl<'a> History<'a> {
+impl<'a, 's> History<'a, 's> {
     fn new(
-        stage: &'a Stage,
+        arena: &'a Arena<'s>,
         world: &'a World,
-        purging: &'a RwLock<()>,
         seed: u64,
         clients: &'a mut Vec<Client>,
     ) -> Self {
@@ -129,9 +162,10 @@ impl<'a> History<'a> {
             counted: 0,
         });
         History {
-            stage,
+            arena,
             world,
-            purging,
+            // Clients of an earlier one are replaced when the first step finds them.
+            lives: 0,
             seed,
             host,
             dice: Dice(seed),
@@ -149,20 +183,22 @@ impl<'a> History<'a> {
         for _ in 0..STEPS {
             let at = self.dice.below(self.urls.len());
             let step = self.dice.below(100);
-            let purging = self.purging;
-            // Whoever panics in here has changed nothing that the lock is for.
+            let arena = self.arena;
             if step >= 89 {
-                let _alone = purging.write().unwrap_or_else(PoisonError::into_inner);
+                let mut alone = arena.alone();
+                self.account_for_crashes(&alone);
                 match step {
-                    89..=94 => self.purge(at),
-                    _ => self.post(at),
+                    89..=94 => self.purge(&alone, at),
+                    95 if arena.has_disk => arena.crash(&mut alone),
+                    _ => self.post(&alone, at),
                 }
                 next_millisecond();
             } else {
-                let _together = purging.read().unwrap_or_else(PoisonError::into_inner);
+                let together = arena.together();
+                self.account_for_crashes(&together);
                 match step {
-                    0..=56 => self.get(at),
-                    57..=64 => self.burst(at),
+                    0..=56 => self.get(&together, at),
+                    57..=64 => self.burst(&together, at),
                     65..=76 => self.publish(at),
                     77..=82 => self.describe(at),
                     _ => self.fail(at),
@@ -173,8 +209,24 @@ impl<'a> History<'a> {
             }
         }
         // Nothing is left that the origin was to be asked, or should not have been.
+        let together = self.arena.together();
+        self.account_for_crashes(&together);
         for at in 0..self.urls.len() {
             self.catch_up(at);
+        }
+    }
+
+    /// The server may have been killed since the last step.
+    fn account_for_crashes(&mut self, stage: &Stage) {
+        let lives = self.arena.lives();
+        if self.lives == lives {
+            return;
+        }
+        self.lives = lives;
+        *self.clients = clients(stage);
+        self.tell("the server was killed");
+        for url in &mut self.urls {
+            url.states = crashed(&url.states);
         }
     }
 
@@ -260,21 +312,22 @@ impl<'a> History<'a> {
     }
 
     /// Sends a request on some connection, and reads the answer.
-    fn exchange(&mut self, ask: &Ask) -> Reply {
+    fn exchange(&mut self, stage: &Stage, ask: &Ask) -> Reply {
         let client = self.dice.below(self.clients.len());
         let reply = self.clients[client].ask(ask);
-        self.look_after(client, &reply);
+        self.look_after(stage, client, &reply);
         reply
     }
 
-    fn look_after(&mut self, client: usize, reply: &Reply) {
+    fn look_after(&mut self, stage: &Stage, client: usize, reply: &Reply) {
         assert!(reply.complete, "the content broke off: {reply:#?}");
         if !reply.keeps_alive() {
-            self.clients[client] = self.stage.client();
+            self.clients[client] = stage.client();
         }
     }
 
-    fn get(&mut self, at: usize) {
+    fn get(&mut self, stage: &Stage, at: usize) {
+        self.forget(at);
         let kind = self.dice.one(&[0, 0, 1, 2]);
         let wish = match self.dice.percent(65) {
             true => Wish::Nothing,
@@ -296,7 +349,7 @@ impl<'a> History<'a> {
             ask = ask.field("If-None-Match", format!("\"{content}\""));
         }
         let origin = self.world.place(&self.urls[at].name);
-        let reply = self.exchange(&ask);
+        let reply = self.exchange(stage, &ask);
         let asked = self.take_asked(at);
         let seen = Seen {
             reply: &reply,
@@ -328,9 +381,18 @@ impl<'a> History<'a> {
         self.catch_up(at);
     }
 
+    /// What is on its way to disk may be dropped.
+    fn forget(&mut self, at: usize) {
+        if self.arena.has_disk {
+            let url = &mut self.urls[at];
+            url.states = forgotten(&url.states);
+        }
+    }
+
     /// Several ask the same at once.
-    fn burst(&mut self, at: usize) {
+    fn burst(&mut self, stage: &Stage, at: usize) {
         const CLIENTS: usize = 3;
+        self.forget(at);
         let kind = self.dice.one(&[0, 0, 1]);
         let ask = self.request(at, kind);
         let origin = self.world.place(&self.urls[at].name);
@@ -344,7 +406,7 @@ impl<'a> History<'a> {
             .map(|number| {
                 let client = all(number, self.clients.len());
                 let reply = self.clients[client].reply();
-                self.look_after(client, &reply);
+                self.look_after(stage, client, &reply);
                 reply
             })
             .collect();
@@ -390,7 +452,7 @@ impl<'a> History<'a> {
         self.catch_up(at);
     }
 
-    fn purge(&mut self, at: usize) {
+    fn purge(&mut self, stage: &Stage, at: usize) {
         let soft = self.dice.percent(50);
         let (url, prefix, group) = (
             format!("http://{}", self.urls[at].name),
@@ -413,21 +475,21 @@ impl<'a> History<'a> {
         let soft_too: &[(&str, &str)] = if soft { &[("soft", "")] } else { &[] };
         let parameters = [&parameters, soft_too].concat();
         let line = format!("purge of {parameters:?}");
-        self.stage.ringside.purge_by(&parameters);
+        stage.ringside.purge_by(&parameters);
         self.tell(&line);
         for url in &mut self.urls[whose] {
             url.states = purged(&url.states, reach, soft);
         }
     }
 
-    fn post(&mut self, at: usize) {
+    fn post(&mut self, stage: &Stage, at: usize) {
         let groups = self.dice.percent(40);
         let mut ask = Ask::post(self.urls[at].path, "x").host(&self.host);
         if groups {
             ask = ask.field("X-Invalidate", format!("\"{}\"", group_of(&self.host)));
         }
         let fails = self.world.place(&self.urls[at].name).fails;
-        let reply = self.exchange(&ask);
+        let reply = self.exchange(stage, &ask);
         self.tell(&format!(
             "{}: POST, invalidates the group: {groups}: {}",
             PATHS[at], reply.status
@@ -512,7 +574,7 @@ impl<'a> History<'a> {
         panic!(
             "\nthe last step is none that a cache may do, with {} shard(s).\n\
              RINGSIDE_SEED={} RINGSIDE_ROUNDS=1 replays this:\n{}\nallowed was:\n  {}\nin {}:\n{:#?}\n",
-            self.stage.shards,
+            self.arena.shards,
             self.seed,
             self.story,
             expected.join("\n  "),
