@@ -1,8 +1,8 @@
 //! Ringside against its rivals and against its own limit.
 //!
 //! ```text
-//! cargo run --release -p ringside-bench -- rivals            all cases, about ten minutes
-//! cargo run --release -p ringside-bench -- rivals --small    all cases in under a minute, to see that they work
+//! cargo run --release -p ringside-bench -- rivals            all cases, about half an hour
+//! cargo run --release -p ringside-bench -- rivals --small    all cases in about a minute, to see that they work
 //! cargo run --release -p ringside-bench -- rivals --only hit-1k --rounds 9 --json hit.json
 //! ```
 //!
@@ -22,6 +22,10 @@
 //! | replica, letter | what does a hit cost whose home is another shard? | <= 1.05, 1.5 of a home hit |
 //! | idle | how much memory does an idle kept connection hold? | <= 1 KiB |
 //! | bookkeeping | how much memory does an object take beyond its payload? | <= 200 bytes |
+//! | disk-16k, disk-1m | what does a hit cost that is read from disk? | <= 0.6 of nginx that reads from disk |
+//! | disk-zipf | and a request, when the set is ten times the memory? | <= 1.0 of nginx |
+//! | disk-p99 | how long does a memory hit take while the disk is busy? | p99 <= 1.5 of a quiet disk |
+//! | disk-restart | how soon is the cache warm after a crash? | serves in 1 s, 99 % warm in 10 s |
 //!
 //! # How
 //!
@@ -31,6 +35,10 @@
 //! advise (`servers`): keep-alive on both sides, no access log, one worker or thread; Varnish
 //! keeps its thread pools, since it has no other way to run. A rival that is not installed is left
 //! out with a line that names its package.
+//!
+//! The disk cases (`disk`) have caches in a directory of their own below `--disk`, a client and an
+//! origin of our own, and two more rivals where they are installed, Squid and Traffic Server. Which
+//! comparison is fair to whom is said there: rivals read through the page cache, Ringside around it.
 //!
 //! **The limit** (`limit`) is a server that knows no HTTP beyond the empty line: one fixed answer,
 //! on the same runtime seam as Ringside. It shows what the kernel and the ring cost, so what the
@@ -45,6 +53,8 @@
 //! not the goals were met; 1 when one could not be.
 
 mod cases;
+mod disk;
+mod eviction;
 mod fault;
 mod http;
 mod limit;
@@ -77,6 +87,9 @@ struct Arguments {
 enum Command {
     /// Measure Ringside, nginx, HAProxy, Varnish and the limit server
     Rivals(Rivals),
+    /// Measure what eviction leaves to the origin, over traces of requests
+    #[command(subcommand)]
+    Eviction(eviction::Eviction),
     /// Run the limit server: one fixed answer, until ended
     Limit {
         /// Port on loopback; 0 lets the kernel choose
@@ -88,6 +101,12 @@ enum Command {
         /// Instead of a fixed answer, relay every request to the origin on this port of loopback
         #[arg(long, value_name = "PORT", conflicts_with = "body")]
         relay: Option<u16>,
+    },
+    /// Run the origin of the disk cases: objects of any size, until ended
+    Source {
+        /// Port on loopback; 0 lets the kernel choose
+        #[arg(long, default_value_t = 0)]
+        port: u16,
     },
 }
 
@@ -105,6 +124,9 @@ struct Rivals {
     /// Only this case; may be given several times
     #[arg(long, value_name = "CASE")]
     only: Vec<Which>,
+    /// Where the disk cases make their directories [default: the temporary directory]
+    #[arg(long, value_name = "DIRECTORY")]
+    disk: Option<PathBuf>,
     /// Also write the report as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -119,10 +141,12 @@ struct Rivals {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Rivals(rivals) => measure(&rivals),
+        Command::Eviction(asked) => eviction::run(&asked).map(|()| true),
         Command::Limit { port, body, relay } => {
             let kind = relay.map_or(limit::Kind::Fixed(body), limit::Kind::Relay);
             limit::serve(port, kind).map(|()| true)
         }
+        Command::Source { port } => disk::source::serve(port).map(|()| true),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -145,13 +169,15 @@ fn measure(rivals: &Rivals) -> Result<bool> {
         seconds: rivals.seconds.unwrap_or(seconds),
         idle,
         objects,
+        small: rivals.small,
     };
     let binary = match rivals.without_ringside {
         true => None,
         false => Some(ringside::binary(rivals.ringside.as_deref())?),
     };
     fault::watch_signals()?;
-    let stage = stage(binary)?;
+    let disk = rivals.disk.clone().unwrap_or_else(std::env::temp_dir);
+    let stage = stage(binary, disk)?;
     let small = if rivals.small {
         ", small mode: the figures say little"
     } else {
@@ -184,7 +210,7 @@ fn measure(rivals: &Rivals) -> Result<bool> {
     Ok(!report.has_faults())
 }
 
-fn stage(ringside: Option<PathBuf>) -> Result<Stage> {
+fn stage(ringside: Option<PathBuf>, disk: PathBuf) -> Result<Stage> {
     let cores = sys::cores()?;
     let Some(server_core) = cores.first().copied() else {
         return fault::fault("this process may run on no core");
@@ -196,6 +222,7 @@ fn stage(ringside: Option<PathBuf>) -> Result<Stage> {
     let descriptors = sys::raise_descriptors();
     Ok(Stage {
         scratch: Scratch::new()?,
+        disk,
         server_core,
         client_core,
         ringside,

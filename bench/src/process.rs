@@ -16,8 +16,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long a server may take to start.
-const START: Duration = Duration::from_secs(20);
+/// How long a server may take to start; one with a disk writes it once before.
+const START: Duration = Duration::from_secs(120);
 /// How long a process may take to end by itself.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -149,6 +149,25 @@ impl Running {
                 self.output().trim_end()
             )),
         }
+    }
+
+    /// Ends it and all of its group at once, as a crash would: SIGKILL.
+    pub(crate) fn kill(mut self) {
+        sys::signal_group(self.child.id(), libc::SIGKILL);
+        let _ = self.child.wait();
+    }
+
+    /// Asks it to end, and waits for it; gives how long that took.
+    ///
+    /// # Errors
+    /// It took longer than `patience`, and was killed then.
+    pub(crate) fn stop(self, patience: Duration) -> Result<Duration> {
+        let start = Instant::now();
+        sys::signal(self.child.id(), libc::SIGTERM);
+        let name = format!("{} to end", self.name);
+        let pid = self.child.id();
+        wait_for(&name, patience, || Ok(sys::has_ended(pid).then_some(())))?;
+        Ok(start.elapsed())
     }
 
     /// The process and all its descendants.

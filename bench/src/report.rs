@@ -3,6 +3,7 @@
 //! It knows no server and no clock; everything here is a pure function of the numbers.
 
 use serde_json::{json, Value};
+use std::collections::HashMap;
 use std::fmt::Write;
 
 /// Samples of one quantity, one for each round.
@@ -57,6 +58,24 @@ pub(crate) struct Row {
     pub(crate) p50_us: Samples,
     /// 99th percentile of the latency, microseconds.
     pub(crate) p99_us: Samples,
+    /// What else a case has to tell, by name and unit.
+    pub(crate) more: Vec<(&'static str, Samples)>,
+}
+
+impl Row {
+    /// Adds one sample of something else.
+    pub(crate) fn more(&mut self, name: &'static str, value: f64) {
+        match self.more.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, samples)) => samples.push(value),
+            None => self.more.push((name, Samples(vec![value]))),
+        }
+    }
+
+    /// The median of something else; 0 when it is not known.
+    pub(crate) fn more_median(&self, name: &str) -> f64 {
+        let found = self.more.iter().find(|(known, _)| *known == name);
+        found.map_or(0.0, |(_, samples)| samples.median())
+    }
 }
 
 /// A figure that the project set itself, and what it is.
@@ -132,6 +151,8 @@ impl Case {
                 "name": row.name, "version": row.version, "cost": row.cost.json(),
                 "user_share": row.user_share.json(), "requests_per_second": row.rate.json(),
                 "p50_us": row.p50_us.json(), "p99_us": row.p99_us.json(),
+                "more": row.more.iter().map(|(name, samples)| (*name, samples.json()))
+                    .collect::<HashMap<_, _>>(),
             })
         };
         let goal = |goal: &Goal| {
@@ -178,6 +199,10 @@ impl Case {
                 );
             }
             out.push('\n');
+            for (name, samples) in &row.more {
+                let _ = write!(out, "{:>16}{name} {:.2}", "", samples.median());
+                let _ = writeln!(out, " ({:.2} .. {:.2})", samples.least(), samples.most());
+            }
         }
         for goal in &self.goals {
             let word = if goal.is_met() { "met" } else { "MISSED" };

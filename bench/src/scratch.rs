@@ -13,9 +13,7 @@ impl Scratch {
     /// # Errors
     /// Neither there nor in the temporary directory can one be made.
     pub(crate) fn new() -> io::Result<Scratch> {
-        static NUMBER: AtomicUsize = AtomicUsize::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("ringside-bench-{}-{number}", std::process::id());
+        let name = new_name();
         let in_memory = Path::new("/dev/shm").join(&name);
         if std::fs::create_dir(&in_memory).is_ok() {
             return Ok(Scratch(in_memory));
@@ -23,6 +21,16 @@ impl Scratch {
         let on_disk = std::env::temp_dir().join(&name);
         std::fs::create_dir(&on_disk)?;
         Ok(Scratch(on_disk))
+    }
+
+    /// A new one in `parent`, for what must lie on a disk.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub(crate) fn below(parent: &Path) -> io::Result<Scratch> {
+        let path = parent.join(new_name());
+        std::fs::create_dir(&path)?;
+        Ok(Scratch(path))
     }
 
     /// A path in it.
@@ -49,6 +57,12 @@ impl Scratch {
         std::fs::write(&path, content)?;
         Ok(path)
     }
+}
+
+fn new_name() -> String {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    format!("ringside-bench-{}-{number}", std::process::id())
 }
 
 impl Drop for Scratch {

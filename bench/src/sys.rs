@@ -3,7 +3,9 @@
 //! All `unsafe` of this crate is here. Each function is one system call or two; none of them
 //! knows what is being measured.
 
+use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Duration;
@@ -143,6 +145,39 @@ pub(crate) fn raise_descriptors() -> u64 {
 pub(crate) fn is_root() -> bool {
     // SAFETY: geteuid touches no memory and can't fail.
     unsafe { libc::geteuid() == 0 }
+}
+
+/// Writes what the file system of `file` holds in memory to its disk.
+///
+/// # Errors
+/// The kernel's.
+pub(crate) fn sync(file: &File) -> io::Result<()> {
+    // SAFETY: the descriptor is open for as long as `file` is borrowed.
+    match unsafe { libc::syncfs(file.as_raw_fd()) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Asks the kernel to forget the pages of a file that it holds in memory.
+///
+/// # Errors
+/// The kernel's.
+pub(crate) fn forget_pages(file: &File) -> io::Result<()> {
+    // SAFETY: the descriptor is open for as long as `file` is borrowed; a length of 0 means to its
+    // end, and no memory of ours is touched.
+    match unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) } {
+        0 => Ok(()),
+        error => Err(io::Error::from_raw_os_error(error)),
+    }
+}
+
+/// Has the calling thread run before all others of its core, so that what it measures is not its own
+/// waiting; false when that is not permitted.
+pub(crate) fn prefer_this_thread() -> bool {
+    let order = libc::sched_param { sched_priority: 1 };
+    // SAFETY: the pointer is to a live sched_param that the kernel reads; 0 is the calling thread.
+    unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const order) == 0 }
 }
 
 fn id(pid: u32) -> libc::pid_t {

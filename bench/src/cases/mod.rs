@@ -12,6 +12,7 @@ mod idle;
 mod miss;
 mod remote;
 
+use crate::disk;
 use crate::fault::{check, fault, Result};
 use crate::http;
 use crate::report::{Case, Row};
@@ -34,6 +35,8 @@ pub(crate) struct Effort {
     pub(crate) idle: usize,
     /// Objects stored for the bookkeeping.
     pub(crate) objects: u64,
+    /// Whether only to see that all works.
+    pub(crate) small: bool,
 }
 
 /// A case by name.
@@ -58,6 +61,18 @@ pub(crate) enum Which {
     Idle,
     /// Memory of a stored object beyond its payload
     Bookkeeping,
+    /// 16 KiB hits from disk, of a set far larger than memory
+    #[value(name = "disk-16k")]
+    Disk16k,
+    /// 1 MiB hits from disk
+    #[value(name = "disk-1m")]
+    Disk1m,
+    /// A set ten times the memory, sizes and popularity as on the Web
+    DiskZipf,
+    /// Latency of memory hits while the disk is busy
+    DiskP99,
+    /// Time until the cache is warm again after a crash
+    DiskRestart,
 }
 
 /// Measures one case. What goes wrong is in the case.
@@ -78,13 +93,18 @@ pub(crate) fn measure(which: Which, stage: &Stage, effort: &Effort) -> Case {
         Which::Letter => remote::measure(&mut case, stage, effort, &remote::LETTER),
         Which::Idle => idle::measure(&mut case, stage, effort),
         Which::Bookkeeping => bookkeeping::measure(&mut case, stage, effort),
+        Which::Disk16k => disk::hits::measure(&mut case, stage, effort, &disk::hits::SMALL),
+        Which::Disk1m => disk::hits::measure(&mut case, stage, effort, &disk::hits::LARGE),
+        Which::DiskZipf => disk::zipf::measure(&mut case, stage, effort),
+        Which::DiskP99 => disk::p99::measure(&mut case, stage, effort),
+        Which::DiskRestart => disk::restart::measure(&mut case, stage, effort),
     };
     case.fault = done.err().map(|fault| fault.to_string());
     case
 }
 
 /// The name of our own row.
-const OURS: &str = "Ringside";
+pub(crate) const OURS: &str = "Ringside";
 
 /// Those who take part in a case.
 #[derive(Default)]
@@ -222,10 +242,14 @@ fn one_turn(
 }
 
 /// This thread on the client's core, until dropped.
-struct Pinned(Vec<usize>);
+pub(crate) struct Pinned(Vec<usize>);
 
 impl Pinned {
-    fn to(core: usize) -> Result<Pinned> {
+    /// Until the value is dropped.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub(crate) fn to(core: usize) -> Result<Pinned> {
         let before = sys::cores()?;
         sys::pin(&[core])?;
         Ok(Pinned(before))

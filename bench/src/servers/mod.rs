@@ -9,6 +9,8 @@ pub(crate) mod limit;
 pub(crate) mod nginx;
 pub(crate) mod origin;
 pub(crate) mod ringside;
+pub(crate) mod squid;
+pub(crate) mod trafficserver;
 pub(crate) mod varnish;
 
 use crate::fault::{Fault, Result};
@@ -21,6 +23,8 @@ use std::process::Command;
 pub(crate) struct Stage {
     /// Configurations, logs, caches.
     pub(crate) scratch: Scratch,
+    /// Where the disk cases make their directories.
+    pub(crate) disk: PathBuf,
     /// The core of the server that is measured.
     pub(crate) server_core: usize,
     /// The core of the client and the origin; the same one where there is only one.
@@ -85,7 +89,7 @@ fn version(program: &Path, option: &str) -> String {
 }
 
 /// The port at the end of `127.0.0.1:8080` or of a longer line that begins so.
-fn port_of(address: &str) -> Result<u16> {
+pub(crate) fn port_of(address: &str) -> Result<u16> {
     let word = address.split_whitespace().next().unwrap_or_default();
     let port = word.rsplit(':').next().and_then(|port| port.parse().ok());
     port.ok_or_else(|| Fault(format!("no port in {address:?}")))

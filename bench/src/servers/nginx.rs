@@ -167,3 +167,81 @@ pub(crate) fn cache(
 pub(crate) fn pass(stage: &Stage, origin: u16) -> Result<Server> {
     proxy(stage, origin, false, 16_384, Nopush::On)
 }
+
+/// What differs between the disk cases.
+pub(crate) struct OnDisk<'s> {
+    /// The name of its row.
+    pub(crate) name: &'static str,
+    /// The cache's directory, or that of the files.
+    pub(crate) directory: &'s Path,
+    /// More directives of the location or server.
+    pub(crate) directives: &'s str,
+    /// Whether it has a cache before the origin, or serves files.
+    pub(crate) kind: Kind<'s>,
+}
+
+/// A cache or files.
+pub(crate) enum Kind<'s> {
+    /// The origin's port, the bytes of the whole cache, the keys it has room for, and more
+    /// parameters of `proxy_cache_path`.
+    Cache(u16, u64, u64, &'s str),
+    /// Files below the directory, which are the paths asked for.
+    Files,
+}
+
+/// nginx as a cache on a disk, or as a server of files there.
+///
+/// Without its cache of open files: most objects are asked for too seldom for it, and it would hold
+/// the blocks of what the cache has given up. A file that its cache reads always goes through the
+/// page cache: `directio` is for files it serves as such (`ngx_http_file_cache_open` opens with it
+/// off), so only those can be compared with reads that go around it.
+///
+/// # Errors
+/// It isn't installed, or does not start.
+pub(crate) fn on_disk(stage: &Stage, setting: &OnDisk<'_>) -> Result<Server> {
+    /// Its manual: a megabyte of the zone holds 8000 keys.
+    const KEYS_PER_MIB: u64 = 8000;
+    let nginx = installed().map_err(|absent| absent.fault())?;
+    let port = free_port()?;
+    let (directory, directives) = (setting.directory.display(), setting.directives);
+    let (http, location) = match setting.kind {
+        Kind::Cache(origin, bytes, keys, more) => {
+            let zone_mib = 16 + keys.div_ceil(KEYS_PER_MIB) * 5 / 4;
+            let http = format!(
+                "proxy_cache_path {directory} levels=1:2 keys_zone=all:{zone_mib}m
+                    max_size={bytes} inactive=1d use_temp_path=off {more};
+                upstream origin {{
+                    server 127.0.0.1:{origin};
+                    keepalive 256;
+                    keepalive_requests 1000000000;
+                    keepalive_timeout 1h;
+                }}"
+            );
+            let location = "proxy_pass http://origin;
+                proxy_http_version 1.1;
+                proxy_set_header Connection \"\";
+                proxy_cache all;";
+            (http, location)
+        }
+        Kind::Files => (String::new(), ""),
+    };
+    let server = format!(
+        "server {{
+            listen 127.0.0.1:{port} backlog=4096;
+            root {directory};
+            open_file_cache off;
+            {directives}
+            location / {{ {location} }}
+        }}"
+    );
+    let name = format!("nginx-{port}");
+    let core = stage.server_core;
+    let mut running = start(stage, &nginx, &name, &http, &server, 4096, core)?;
+    running.wait_for_port(port)?;
+    Ok(Server {
+        name: setting.name,
+        version: super::version(&nginx, "-v"),
+        port,
+        running,
+    })
+}

@@ -4,6 +4,7 @@ use super::{port_of, Server, Stage};
 use crate::fault::{fault, Fault, Result};
 use crate::http;
 use crate::process::Running;
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -19,6 +20,19 @@ pub(crate) struct Setting {
     pub(crate) memory_mib: u64,
     /// Client connections it may have.
     pub(crate) connections: usize,
+    /// Its disk, if any.
+    pub(crate) disk: Option<Disk>,
+}
+
+/// Where and how it keeps objects on disk.
+#[derive(Clone)]
+pub(crate) struct Disk {
+    /// A directory.
+    pub(crate) path: PathBuf,
+    /// MiB it takes there.
+    pub(crate) mib: u64,
+    /// The route's `cache.disk`.
+    pub(crate) rule: &'static str,
 }
 
 impl Setting {
@@ -30,6 +44,7 @@ impl Setting {
             replicas: 4096,
             memory_mib: 512,
             connections: 4096,
+            disk: None,
         }
     }
 }
@@ -48,13 +63,23 @@ impl Ringside {
     /// # Errors
     /// It does not start.
     pub(crate) fn start(stage: &Stage, origin: u16, setting: &Setting) -> Result<Ringside> {
-        let text = format!(
+        let mut text = format!(
             "[shards]\ncount = {}\nreplicas = {}\n\n[memory]\nsize = \"{}MiB\"\n\n\
              [[listen]]\naddress = \"127.0.0.1:0\"\n\n[admin]\naddress = \"127.0.0.1:0\"\n\n\
              [limits]\nconnections = {}\nidle = \"1h\"\n\n\
              [origins.bench]\nservers = [\"127.0.0.1:{origin}\"]\n",
             setting.shards, setting.replicas, setting.memory_mib, setting.connections,
         );
+        if let Some(disk) = &setting.disk {
+            let _ = write!(
+                text,
+                "\n[disk]\npath = \"{}\"\nsize = \"{}MiB\"\n\n[[sites]]\nhosts = [\"*\"]\n\n\
+                 [[sites.routes]]\npath = \"/\"\norigin = \"bench\"\ncache.disk = \"{}\"\n",
+                disk.path.display(),
+                disk.mib,
+                disk.rule,
+            );
+        }
         let name = format!("ringside-{}-{}", setting.shards, setting.connections);
         let file = stage.scratch.write(&format!("{name}.toml"), text)?;
         let Some(binary) = &stage.ringside else {
