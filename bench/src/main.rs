@@ -189,9 +189,13 @@ fn measure(rivals: &Rivals) -> Result<bool> {
         cases: Vec::new(),
     };
     println!("{}; {}\n", report.machine, report.mode);
-    let all = Which::value_variants();
+    let all = Which::value_variants().iter();
+    let unnamed: Vec<Which> = all
+        .filter(|which| !rivals.small || !which.takes_long())
+        .copied()
+        .collect();
     for which in if rivals.only.is_empty() {
-        all
+        &unnamed
     } else {
         &rivals.only
     } {

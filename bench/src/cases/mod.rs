@@ -75,6 +75,16 @@ pub(crate) enum Which {
     DiskRestart,
 }
 
+impl Which {
+    /// Filling a disk takes its time, also in the small mode: there only when it is named.
+    pub(crate) fn takes_long(self) -> bool {
+        matches!(
+            self,
+            Which::Disk16k | Which::Disk1m | Which::DiskP99 | Which::DiskRestart
+        )
+    }
+}
+
 /// Measures one case. What goes wrong is in the case.
 pub(crate) fn measure(which: Which, stage: &Stage, effort: &Effort) -> Case {
     let name = which

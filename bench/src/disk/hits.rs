@@ -40,7 +40,7 @@ pub(crate) struct Size {
 pub(crate) const SMALL: Size = Size {
     words: "16 KiB",
     bytes: 16 << 10,
-    objects: (65_536, 2048),
+    objects: (32_768, 2048),
     connections: 32,
     buffers: "1 32k",
     memory_mib: (64, 16),
@@ -240,11 +240,14 @@ impl Ground<'_> {
     }
 
     /// Asks `server` for the set until it has it.
-    fn filled(&self, server: Server) -> Result<Server> {
+    fn fill(&self, server: &Server) -> Result<()> {
         let (bytes, count) = (self.size.bytes, u64::from(self.objects));
         let path = move |number| path(bytes, number);
-        fill(&server, self.source, count, MISSED_MOST / 2.0, path)?;
-        Ok(server)
+        fill(server, self.source, count, MISSED_MOST / 2.0, path)
+    }
+
+    fn filled(&self, server: Server) -> Result<Server> {
+        self.fill(&server).map(|()| server)
     }
 
     /// An nginx with a cache in `directory`.
@@ -291,12 +294,12 @@ fn enter_ours(case: &mut Case, ground: &Ground<'_>, field: &mut Field) -> Result
     };
     let ringside = Ringside::start(ground.stage, ground.source.port, &setting)?;
     field.admin = Some(ringside.admin);
-    let filled = ground.filled(ringside.server);
-    let server = filled.inspect_err(|_| {
+    ground.fill(&ringside.server).inspect_err(|_| {
         if let Ok(text) = metrics(ringside.admin) {
             note_disk(case, &text);
         }
     })?;
+    let server = ringside.server;
     field.enter(server, &directory, &[(OURS, Before::Nothing)]);
     Ok(())
 }

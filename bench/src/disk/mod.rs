@@ -42,8 +42,7 @@ fn row(name: &str, server: &Server) -> Row {
     }
 }
 
-/// Asks for every path until nearly all are answered without the origin; gives the part that was not
-/// in the last pass.
+/// Asks for every path until nearly all are answered without the origin.
 ///
 /// # Errors
 /// A request failed, or the origin still hears more than `most` of them.
@@ -53,7 +52,7 @@ fn fill(
     count: u64,
     most: f64,
     path: impl Fn(u64) -> String + Clone + 'static,
-) -> Result<f64> {
+) -> Result<()> {
     let mut missed = 1.0;
     for pass in 1..=PASSES {
         let before = source.heard()?;
@@ -78,7 +77,7 @@ fn fill(
             server.name
         );
         if missed <= most {
-            return Ok(missed);
+            return Ok(());
         }
     }
     fault(format!(

@@ -43,6 +43,8 @@ use std::time::Duration;
 const ORDERS_MAX: usize = 16;
 /// How often orders are looked for when there is nothing else to do.
 const IDLE: Duration = Duration::from_millis(10);
+/// How long a stop waits for what the keeper has under way.
+const STOP_PATIENCE: Duration = Duration::from_secs(5);
 /// Letters from outside that a shard may have unread before the keeper waits: a letter can be
 /// most of a MiB.
 const UNREAD_MAX: usize = 32;
@@ -169,6 +171,14 @@ impl Keeper {
     /// Ends the thread: what is under way is left as a crash would leave it.
     pub fn stop(self) {
         self.stop.store(true, Ordering::Relaxed);
+        let began = std::time::Instant::now();
+        // A device that answers no more must not keep the process from ending.
+        while !self.thread.is_finished() {
+            if began.elapsed() > STOP_PATIENCE {
+                return;
+            }
+            std::thread::sleep(IDLE);
+        }
         let _ = self.thread.join();
     }
 }

@@ -8,7 +8,7 @@
 //! then nobody hears how it ended, so whoever may go away lets a task of its own wait.
 //!
 //! In tests a disk may have a second body with the same face, which loses, tears and damages what
-//! was written ([`simulated`]).
+//! was written (`simulated`).
 
 #[cfg(test)]
 pub mod simulated;

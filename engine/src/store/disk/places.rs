@@ -19,7 +19,7 @@
 //! for 1024 pages of the log, that is 72 MB for 1 TB of disk.
 //!
 //! The entries lie in many small tables by the first bits of the tag, each a dense array in order
-//! of tags ([`table`]): so an insert moves some KiB, never more, a look-up interpolates and ends
+//! of tags (`table`): so an insert moves some KiB, never more, a look-up interpolates and ends
 //! within a few cache lines, and a checkpoint is the tables one after the other. Their number
 //! follows from what the log can hold; tags are of keyed hashes, so nobody outside can fill one of
 //! them. Devices must not be told apart by these bits of a key, or else most tables stay empty.

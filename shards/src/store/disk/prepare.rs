@@ -9,7 +9,7 @@
 //! | our log, of this shard among as many | it is used as it is |
 //! | the same, larger or smaller than it should be | segments are added, or those at the end are given up |
 //! | our log, for another number of shards | a new log: its keys have other homes now |
-//! | our log, that missed a run of the others | a new log: what it has may have been purged since ([`run`]) |
+//! | our log, that missed a run of the others | a new log: what it has may have been purged since (`run`) |
 //! | our log, not pre-written to its end | it goes on from there |
 //! | a log of another data set, another version, a file system, anything else | refused; made anew only if forced |
 //!
