@@ -9,6 +9,7 @@
 //! | stop | main tells all | each stops accepting, finishes what is under way, ends |
 //! | log | main, when all have ended | their last lines are written |
 
+use crate::behind;
 use crate::counters::Counters;
 use crate::exchange::purging::Purge;
 use crate::exchange::{home, keeping, promote, purging, search};
@@ -426,6 +427,12 @@ async fn main(mut berth: Berth) -> Result<(), String> {
     }
     let panics = shard.counters.clone();
     rt::spawn(shard.clone().flush_forever(), move || panics.panics.add(1));
+    if shard.disk.is_some() {
+        let panics = shard.counters.clone();
+        rt::spawn(behind::copy_forever(shard.clone()), move || {
+            panics.panics.add(1)
+        });
+    }
     let (ours, panics) = (shard.clone(), shard.counters.clone());
     let at_stop = listeners.clone();
     rt::spawn(

@@ -5,6 +5,7 @@
 //! memory; it reads no meaning into header fields itself. docs/architecture.md shows the rooms.
 
 pub mod admin;
+mod behind;
 pub mod commands;
 pub mod conversation;
 pub mod counters;

@@ -1,6 +1,7 @@
 //! One core's state. It lives on its own thread, in an `Rc`, and never leaves it; what siblings
 //! need of it they get by letter, and the few numbers they read are in `Counters`.
 
+use crate::behind;
 use crate::counters::{Counters, DiskCounters, DiskState};
 use crate::log::Lines;
 use crate::origin::Pool;
@@ -334,8 +335,6 @@ pub struct Shard {
     pub stopping: Cell<bool>,
     /// For the operator, until somebody who may wait prints them.
     pub messages: RefCell<Vec<String>>,
-    /// How far memory was offered to disk.
-    behind: Cell<u32>,
     budget: &'static Budget,
     wall: Cell<Wall>,
     open: Cell<usize>,
@@ -383,7 +382,6 @@ impl Shard {
             post,
             stopping: Cell::new(false),
             messages: RefCell::default(),
-            behind: Cell::new(0),
             budget,
             wall: Cell::new(rt::wall()),
             open: Cell::new(0),
@@ -688,11 +686,6 @@ impl Shard {
     }
 }
 
-/// Objects that are offered to disk in one tick: about 100 us.
-const OFFERED_PER_TICK: u32 = 1024;
-/// And bytes of them: about as long.
-const BEHIND_BYTES: usize = 512 * 1024;
-
 /// What a shard does with its disk beside requests.
 impl Shard {
     /// All purges by decree that are in force, as a disk keeps them.
@@ -723,10 +716,6 @@ impl Shard {
     fn tick_disk(&self, now: Mono, is_next_second: bool) {
         let Some(disk) = &self.disk else { return };
         disk.tick(now, &|| self.edicts());
-        let memory = self.memory.borrow();
-        let (next, _) = memory.write_behind(self.behind.get(), OFFERED_PER_TICK, BEHIND_BYTES);
-        drop(memory);
-        self.behind.set(next);
         self.messages.borrow_mut().extend(disk.take_messages());
         // An index has many parts.
         if !is_next_second {
@@ -743,31 +732,12 @@ impl Shard {
     }
 
     /// Makes safe what is on disk, and what memory holds that was used.
-    pub async fn close_disk(&self) {
+    pub async fn close_disk(self: &Rc<Self>) {
         let Some(disk) = &self.disk else { return };
-        let (mut from, began) = (0, rt::now());
-        loop {
-            let waits = {
-                let memory = self.memory.borrow();
-                let (next, waits) = memory.write_behind(from, OFFERED_PER_TICK, CLOSING_BYTES);
-                from = next;
-                waits
-            };
-            if from == 0 && !waits || rt::now().since(began) >= CLOSING_MS {
-                break;
-            }
-            rt::sleep(CLOSING_PAUSE).await;
-        }
+        behind::copy_all(self).await;
         disk.close().await;
     }
 }
-
-/// Between two slices of what is written at the end.
-const CLOSING_PAUSE: std::time::Duration = std::time::Duration::from_millis(5);
-/// Bytes of such a slice: nobody else waits for a turn any more.
-const CLOSING_BYTES: usize = 8 << 20;
-/// What is not written by then is fetched again after the restart.
-const CLOSING_MS: u64 = 10_000;
 
 /// What is told of a disk.
 fn fill(counters: &DiskCounters, status: &DeviceStatus) {

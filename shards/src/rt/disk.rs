@@ -13,19 +13,14 @@
 #[cfg(test)]
 pub mod simulated;
 
+use super::pages::{Pages, Part, PAGE_BYTES};
 use monoio::buf::{IoBuf, IoBufMut};
 use monoio::fs::{File, OpenOptions};
-use std::alloc::{alloc, alloc_zeroed, dealloc, Layout};
 use std::cell::RefCell;
 use std::io;
-use std::ops::{Deref, DerefMut, Range};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::ptr::NonNull;
 use std::rc::Rc;
-
-/// What memory, offsets and lengths are aligned to.
-pub const PAGE_BYTES: usize = 4096;
 
 /// Opens a file or device for whole pages that go past the kernel's cache; with `create` a file of
 /// the owner alone is made when there is none.
@@ -43,93 +38,6 @@ pub fn open_direct(path: &Path, write: bool, create: bool) -> io::Result<std::fs
     match open(libc::O_DIRECT | libc::O_CLOEXEC) {
         Err(error) if error.raw_os_error() == Some(libc::EINVAL) => open(libc::O_CLOEXEC),
         result => result,
-    }
-}
-
-/// Aligned memory. What is filled can be read and changed; a read fills the rest.
-pub struct Pages {
-    at: NonNull<u8>,
-    bytes: usize,
-    filled: usize,
-}
-
-// SAFETY: owned memory without any tie to a thread.
-unsafe impl Send for Pages {}
-// SAFETY: shared references only read it.
-unsafe impl Sync for Pages {}
-
-impl Pages {
-    /// Zeros. `bytes` is rounded up to whole pages; `None` when the machine has no memory.
-    pub fn zeroed(bytes: usize) -> Option<Pages> {
-        let layout = Self::layout(bytes)?;
-        // SAFETY: the layout's size is at least one page.
-        let at = NonNull::new(unsafe { alloc_zeroed(layout) })?;
-        let bytes = layout.size();
-        Some(Pages {
-            at,
-            bytes,
-            filled: bytes,
-        })
-    }
-
-    /// Memory for a read; nothing of it is filled.
-    pub fn unfilled(bytes: usize) -> Option<Pages> {
-        let layout = Self::layout(bytes)?;
-        // SAFETY: the layout's size is at least one page.
-        let at = NonNull::new(unsafe { alloc(layout) })?;
-        Some(Pages {
-            at,
-            bytes: layout.size(),
-            filled: 0,
-        })
-    }
-
-    /// A copy of `bytes`, and zeros up to the next page.
-    pub fn of(bytes: &[u8]) -> Option<Pages> {
-        let mut pages = Pages::zeroed(bytes.len())?;
-        pages.get_mut(..bytes.len())?.copy_from_slice(bytes);
-        Some(pages)
-    }
-
-    /// Bytes of memory, filled or not.
-    pub fn capacity(&self) -> usize {
-        self.bytes
-    }
-
-    fn layout(bytes: usize) -> Option<Layout> {
-        let bytes = bytes.max(1).checked_next_multiple_of(PAGE_BYTES)?;
-        Layout::from_size_align(bytes, PAGE_BYTES).ok()
-    }
-}
-
-impl Deref for Pages {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        // SAFETY: the first `filled` bytes were zeroed or written, and are ours.
-        unsafe { std::slice::from_raw_parts(self.at.as_ptr(), self.filled) }
-    }
-}
-
-impl DerefMut for Pages {
-    fn deref_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as above; `&mut self` is the only way to it.
-        unsafe { std::slice::from_raw_parts_mut(self.at.as_ptr(), self.filled) }
-    }
-}
-
-impl Drop for Pages {
-    fn drop(&mut self) {
-        if let Some(layout) = Self::layout(self.bytes) {
-            // SAFETY: allocated with the layout of the same size, which was a multiple of a page.
-            unsafe { dealloc(self.at.as_ptr(), layout) };
-        }
-    }
-}
-
-impl std::fmt::Debug for Pages {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Pages({} of {} bytes)", self.filled, self.bytes)
     }
 }
 
@@ -213,15 +121,15 @@ impl Disk {
         }
     }
 
-    /// Writes `range` of `from` at `at`.
+    /// Writes whole pages at `at`.
     ///
     /// # Errors
     /// The device gave an error; any part of it may be written.
-    pub async fn write(&self, at: u64, from: Rc<Pages>, range: Range<usize>) -> io::Result<()> {
+    pub async fn write(&self, at: u64, from: Part) -> io::Result<()> {
         match &*self.0 {
-            Body::Real(real) => real.write(at, from, range).await,
+            Body::Real(real) => real.write(at, from).await,
             #[cfg(test)]
-            Body::Simulated(disk, life) => disk.write(*life, at, &from, range).await,
+            Body::Simulated(disk, life) => disk.write(*life, at, &from).await,
         }
     }
 
@@ -255,8 +163,8 @@ impl Real {
     async fn read(&self, at: u64, mut pages: Pages) -> io::Result<Pages> {
         let place = self.place(at, pages.capacity())?;
         let file = self.file.borrow().clone();
-        while pages.filled < pages.bytes {
-            let done = pages.filled as u64;
+        while pages.filled() < pages.capacity() {
+            let done = pages.filled() as u64;
             let (result, reading) = file.read_at(Reading(pages), place + done).await;
             pages = reading.0;
             match result {
@@ -269,21 +177,15 @@ impl Real {
         Ok(pages)
     }
 
-    async fn write(&self, at: u64, from: Rc<Pages>, mut range: Range<usize>) -> io::Result<()> {
-        if range.end > from.len() || range.start % PAGE_BYTES != 0 {
-            return Err(io::ErrorKind::InvalidInput.into());
-        }
-        let mut place = self.place(at, range.len())?;
+    async fn write(&self, at: u64, from: Part) -> io::Result<()> {
+        let (place, mut done) = (self.place(at, from.len())?, 0);
         let file = self.file.borrow().clone();
-        while !range.is_empty() {
-            let writing = Writing(from.clone(), range.clone());
-            let (result, _) = file.write_at(writing, place).await;
+        while done < from.len() {
+            let writing = Writing(from.clone(), done);
+            let (result, _) = file.write_at(writing, place + done as u64).await;
             match result {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(n) => {
-                    range.start += n;
-                    place += n as u64;
-                }
+                Ok(n) => done += n,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
@@ -297,32 +199,32 @@ struct Reading(Pages);
 // SAFETY: the memory does not move, and nobody else has it while the ring does.
 unsafe impl IoBufMut for Reading {
     fn write_ptr(&mut self) -> *mut u8 {
-        // SAFETY: `filled` is at most the size.
-        unsafe { self.0.at.as_ptr().add(self.0.filled) }
+        self.0.rest().as_ptr()
     }
 
     fn bytes_total(&mut self) -> usize {
-        self.0.bytes - self.0.filled
+        self.0.capacity() - self.0.filled()
     }
 
     unsafe fn set_init(&mut self, pos: usize) {
-        debug_assert!(pos <= self.0.bytes - self.0.filled);
-        self.0.filled += pos;
+        // SAFETY: the ring wrote so many bytes into the room.
+        unsafe { self.0.fill(pos) };
     }
 }
 
-struct Writing(Rc<Pages>, Range<usize>);
+/// What follows so many bytes.
+struct Writing(Part, usize);
 
-// SAFETY: the memory does not move and is not changed while it is shared; the range was checked to
-// be filled.
+// SAFETY: the memory does not move and is not changed while the part lives.
 unsafe impl IoBuf for Writing {
     fn read_ptr(&self) -> *const u8 {
-        // SAFETY: the range is within the memory.
-        unsafe { self.0.at.as_ptr().add(self.1.start) }
+        self.0
+            .get(self.1..)
+            .map_or(std::ptr::null(), <[u8]>::as_ptr)
     }
 
     fn bytes_init(&self) -> usize {
-        self.1.len()
+        self.0.len().saturating_sub(self.1)
     }
 }
 
@@ -364,14 +266,13 @@ mod tests {
             let mut pages = Pages::zeroed(3 * PAGE_BYTES).unwrap();
             pages[PAGE_BYTES..2 * PAGE_BYTES].fill(7);
             pages[2 * PAGE_BYTES..].fill(9);
-            let pages = Rc::new(pages);
-            let two = PAGE_BYTES..3 * PAGE_BYTES;
-            disk.write(8192, pages.clone(), two).await.unwrap();
+            let two = Part::whole(Pages::of(&pages[PAGE_BYTES..]).unwrap());
+            disk.write(8192, two.clone()).await.unwrap();
             disk.flush().await.unwrap();
             let read = disk.read(8192, 8192).await.unwrap();
             assert!(read[..PAGE_BYTES].iter().all(|byte| *byte == 7));
             assert!(read[PAGE_BYTES..].iter().all(|byte| *byte == 9));
-            let beyond = disk.write(12288, pages.clone(), 0..8192).await;
+            let beyond = disk.write(12288, two).await;
             assert_eq!(beyond.unwrap_err().kind(), io::ErrorKind::InvalidInput);
             assert!(disk.read(16384, PAGE_BYTES).await.is_err());
             assert!(disk.read(512, PAGE_BYTES).await.is_err());

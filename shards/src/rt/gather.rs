@@ -1,11 +1,58 @@
 //! Many parts written as one: a head, what changes per request, and pieces of a body.
+//!
+//! The kernel copies what it takes at once, and nobody else on this core has a turn meanwhile: a
+//! megabyte lasts as long as thirty small answers. So while small answers are sent on this core,
+//! large ones are written in slices, of which all connections together have so many bytes a turn.
 
 use monoio::buf::{IoBuf, IoVecBuf};
+use ringside_engine::time::Mono;
+use std::cell::Cell;
 use std::io;
 use std::time::Duration;
 
 /// Parts of one write at most.
 pub const GATHER_PARTS: usize = 20;
+
+/// A write of more is a large one.
+const LARGE_BYTES: usize = 64 << 10;
+/// What all large writes of a core may have of one turn, about 70 us.
+const TURN_BYTES: usize = 256 << 10;
+/// But each has so much, or the slices would cost more than the bytes.
+const SLICE_BYTES_MIN: usize = 64 << 10;
+/// Large writes are not sliced when no small one was seen for so long.
+const QUIET_MS: u64 = 1000;
+
+thread_local! {
+    /// Large writes under way on this core.
+    static LARGE: Cell<usize> = const { Cell::new(0) };
+    /// When the last small one was.
+    static SMALL_AT: Cell<Option<Mono>> = const { Cell::new(None) };
+}
+
+/// A large write under way.
+struct Large;
+
+impl Large {
+    fn begin() -> Large {
+        LARGE.set(LARGE.get() + 1);
+        Large
+    }
+
+    /// Bytes that this one may have now.
+    fn slice_bytes(&self, now: Mono) -> usize {
+        let small_at = SMALL_AT.get();
+        match small_at.is_some_and(|at| now.since(at) < QUIET_MS) {
+            true => SLICE_BYTES_MIN.max(TURN_BYTES / LARGE.get().max(1)),
+            false => usize::MAX,
+        }
+    }
+}
+
+impl Drop for Large {
+    fn drop(&mut self) {
+        LARGE.set(LARGE.get().saturating_sub(1));
+    }
+}
 
 /// Up to [`GATHER_PARTS`] pieces of memory for one vectored write, with whatever keeps that
 /// memory alive. Reusable: an emptied one keeps its allocations.
@@ -17,6 +64,8 @@ pub struct Gather<K> {
     len: usize,
     first: usize,
     bytes: usize,
+    /// Bytes of the last part, and parts behind it, that the next write leaves out.
+    hidden: (usize, usize),
     scratch: Vec<u8>,
     keep: Vec<K>,
 }
@@ -33,6 +82,7 @@ impl<K: AsRef<[u8]>> Gather<K> {
             len: 0,
             first: 0,
             bytes: 0,
+            hidden: (0, 0),
             scratch: Vec::with_capacity(512),
             keep: Vec::with_capacity(4),
         })
@@ -120,6 +170,34 @@ impl<K: AsRef<[u8]>> Gather<K> {
         }
     }
 
+    /// The next write takes so many bytes at most; undone by [`Gather::show`].
+    fn hide(&mut self, most: usize) {
+        let mut before = 0;
+        for (at, part) in self.parts.iter_mut().enumerate() {
+            if at < self.first || at >= self.len {
+                continue;
+            }
+            if before + part.iov_len > most {
+                let shown = most - before;
+                self.hidden = (part.iov_len - shown, self.len - at - 1);
+                part.iov_len = shown;
+                self.len = at + 1;
+                return;
+            }
+            before += part.iov_len;
+        }
+    }
+
+    fn show(&mut self) {
+        let (bytes, parts) = std::mem::take(&mut self.hidden);
+        if let Some(last) = self.len.checked_sub(1) {
+            if let Some(part) = self.parts.get_mut(last) {
+                part.iov_len += bytes;
+            }
+        }
+        self.len += parts;
+    }
+
     /// Notes that the first `n` bytes are written.
     pub(super) fn advance(&mut self, mut n: usize) {
         self.bytes = self.bytes.saturating_sub(n);
@@ -150,9 +228,15 @@ impl<K: AsRef<[u8]> + 'static> Gather<K> {
         stream: &super::Stream,
         patience: Duration,
     ) -> (io::Result<()>, Box<Self>) {
+        let large = (self.bytes > LARGE_BYTES).then(Large::begin);
         while !self.is_empty() {
+            let now = super::now();
             // Each write that moved something begins the peer's time anew.
-            stream.deadline(super::When::Write, patience, super::now());
+            stream.deadline(super::When::Write, patience, now);
+            match &large {
+                Some(large) => self.hide(large.slice_bytes(now)),
+                None => SMALL_AT.set(Some(now)),
+            }
             // A single part is cheaper as a plain send.
             let result = if self.len - self.first == 1 {
                 let (result, part) = stream.write(One(self)).await;
@@ -163,6 +247,7 @@ impl<K: AsRef<[u8]> + 'static> Gather<K> {
                 self = parts.0;
                 result
             };
+            self.show();
             match result {
                 Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), self),
                 Ok(n) => self.advance(n),
@@ -237,6 +322,44 @@ mod tests {
             assert_eq!(text(&gather), &whole[cut..], "after {cut}");
             assert_eq!(gather.bytes(), whole.len() - cut);
         }
+    }
+
+    #[test]
+    fn a_slice_is_a_beginning_and_nothing_is_lost() {
+        let whole = b"headfirstsecond";
+        for most in 1..=whole.len() + 1 {
+            let mut gather: Box<Gather<Vec<u8>>> = Gather::new();
+            gather.scratch().extend_from_slice(b"head");
+            gather.push_scratch();
+            assert!(gather.push(b"first".to_vec(), 0..5));
+            assert!(gather.push(b"second".to_vec(), 0..6));
+            let mut sent = Vec::new();
+            while !gather.is_empty() {
+                gather.hide(most);
+                let slice = text(&gather);
+                gather.show();
+                assert_eq!(slice.len(), most.min(gather.bytes()));
+                // The kernel takes all of it, or less.
+                let taken = slice.len().div_ceil(1 + sent.len() % 2);
+                sent.extend_from_slice(&slice[..taken]);
+                gather.advance(taken);
+            }
+            assert_eq!(sent, whole, "in slices of {most}");
+        }
+    }
+
+    #[test]
+    fn large_writes_share_a_turn_with_small_ones() {
+        SMALL_AT.set(None);
+        let (now, one) = (Mono(5000), Large::begin());
+        assert_eq!(one.slice_bytes(now), usize::MAX, "nothing small is about");
+        SMALL_AT.set(Some(now));
+        assert_eq!(one.slice_bytes(now), TURN_BYTES);
+        let others: Vec<Large> = (0..9).map(|_| Large::begin()).collect();
+        assert_eq!(one.slice_bytes(now), SLICE_BYTES_MIN);
+        drop(others);
+        assert_eq!(one.slice_bytes(now), TURN_BYTES);
+        assert_eq!(one.slice_bytes(Mono(now.0 + QUIET_MS)), usize::MAX);
     }
 
     #[test]

@@ -20,18 +20,20 @@ mod host;
 mod listener;
 mod local;
 mod memfile;
+mod pages;
 mod stream;
 
 pub use bell::{Bell, Ringer};
 pub use buffer::Buffer;
 pub use clock::{begin, now, now_us, wall};
 pub use deadline::{sweep, When};
-pub use disk::{open_direct, Disk, Pages};
+pub use disk::{open_direct, Disk};
 pub use gather::{Gather, GATHER_PARTS};
 use guard::Task;
 pub use listener::Listener;
 pub use local::{first, meanwhile, oneshot, First, Permit, Semaphore, Sender, Started, Waiting};
 pub use memfile::MemFile;
+pub use pages::{Belt, Pages, Part};
 pub use stream::{Arrived, Stream};
 
 pub use host::{descriptors, free_bytes, lock, lower_priority, random};

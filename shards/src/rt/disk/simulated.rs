@@ -8,11 +8,10 @@
 //! medium; the device turns read-only, fills up, or is gone.
 
 use super::super::local::{oneshot, Sender};
-use super::{Pages, PAGE_BYTES};
+use super::super::pages::{Pages, Part, PAGE_BYTES};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::ops::Range;
 use std::rc::Rc;
 
 /// What a crash may cut a write at.
@@ -249,14 +248,8 @@ impl SimulatedDisk {
         pages.ok_or_else(|| io::ErrorKind::Other.into())
     }
 
-    pub(super) async fn write(
-        &self,
-        life: u64,
-        at: u64,
-        from: &Pages,
-        range: Range<usize>,
-    ) -> io::Result<()> {
-        let bytes = from.get(range).ok_or(io::ErrorKind::InvalidInput)?.to_vec();
+    pub(super) async fn write(&self, life: u64, at: u64, from: &Part) -> io::Result<()> {
+        let bytes = from.to_vec();
         self.check(at, bytes.len())?;
         self.run(life, Kind::Write { at, bytes }).await.map(drop)
     }
@@ -303,9 +296,9 @@ impl SimulatedDisk {
         }
         match kind {
             Kind::Read { at, mut pages } => {
-                pages.filled = pages.bytes;
-                // Fresh memory is not zeroed; the copy below fills all of it.
-                self.copy_out(at, &mut pages);
+                let mut bytes = vec![0; pages.capacity()];
+                self.copy_out(at, &mut bytes);
+                pages = Pages::of(&bytes).ok_or(io::ErrorKind::OutOfMemory)?;
                 Ok(Some(pages))
             }
             Kind::Write { at, bytes } => {
@@ -406,8 +399,8 @@ mod tests {
     use super::*;
     use crate::rt;
 
-    fn page(value: u8) -> Rc<Pages> {
-        Rc::new(Pages::of(&[value; PAGE_BYTES]).unwrap())
+    fn page(value: u8) -> Part {
+        Part::whole(Pages::of(&[value; PAGE_BYTES]).unwrap())
     }
 
     #[test]
@@ -417,10 +410,10 @@ mod tests {
             let device = SimulatedDisk::new(1 << 20, seed);
             let disk = Disk::simulated(&device);
             rt::run(async {
-                disk.write(0, page(1), 0..PAGE_BYTES).await.unwrap();
+                disk.write(0, page(1)).await.unwrap();
                 disk.flush().await.unwrap();
-                disk.write(0, page(2), 0..PAGE_BYTES).await.unwrap();
-                disk.write(8192, page(3), 0..PAGE_BYTES).await.unwrap();
+                disk.write(0, page(2)).await.unwrap();
+                disk.write(8192, page(3)).await.unwrap();
                 assert_eq!(disk.read(0, PAGE_BYTES).await.unwrap()[0], 2);
                 device.crash();
                 let disk = Disk::simulated(&device);
@@ -442,16 +435,16 @@ mod tests {
         let disk = Disk::simulated(&device);
         rt::run(async {
             device.fail_in(1, libc::EIO);
-            disk.write(0, page(1), 0..PAGE_BYTES).await.unwrap();
+            disk.write(0, page(1)).await.unwrap();
             assert!(disk.flush().await.is_err());
             disk.flush().await.unwrap();
             device.spoil(0);
             assert!(disk.read(0, PAGE_BYTES).await.is_err());
-            disk.write(0, page(1), 0..PAGE_BYTES).await.unwrap();
+            disk.write(0, page(1)).await.unwrap();
             device.flip(7, 1);
             assert_eq!(disk.read(0, PAGE_BYTES).await.unwrap()[7], 3);
             device.fault(Fault::ReadOnly);
-            assert!(disk.write(0, page(1), 0..PAGE_BYTES).await.is_err());
+            assert!(disk.write(0, page(1)).await.is_err());
             assert!(disk.read(0, PAGE_BYTES).await.is_ok());
             device.fault(Fault::Gone);
             assert!(disk.read(0, PAGE_BYTES).await.is_err());

@@ -8,7 +8,7 @@
 
 use super::log::{Inner, Log, Mode, RETRY_MS};
 use super::orders::{Order, SlotState};
-use crate::rt::{self, Pages};
+use crate::rt::{self, Pages, Part};
 use ringside_engine::store::disk::layout::SUPERBLOCKS_AT;
 use ringside_engine::store::disk::recover::Recovery;
 use ringside_engine::store::disk::{Superblock, PAGE};
@@ -68,7 +68,7 @@ impl Inner {
     /// A device that does not answer has failed too: who waits for it would wait for ever.
     pub(super) fn fail_if_it_hangs(&mut self, log: &Rc<Log>) {
         let (now, answers) = (log.now.get(), log.counts.answers.read());
-        let is_asked = self.queue.is_asking || log.reads.are_asked();
+        let is_asked = self.queue.is_working() || log.reads.are_asked();
         let before = std::mem::replace(
             &mut self.silence,
             Silence {
@@ -98,7 +98,7 @@ impl Inner {
         else {
             return;
         };
-        let busy = *is_trying || self.queue.working || self.is_reclaiming;
+        let busy = *is_trying || self.queue.is_working() || self.is_reclaiming;
         if busy || log.now.get() < *retry_at {
             return;
         }
@@ -202,9 +202,9 @@ impl Log {
             return Err(io::Error::other("there is no store of ours any more"));
         }
         let page = Pages::of(&superblock.encode()).ok_or(io::ErrorKind::OutOfMemory)?;
-        let page = Rc::new(page);
+        let page = Part::whole(page);
         for at in SUPERBLOCKS_AT {
-            self.disk.write(at, page.clone(), 0..PAGE).await?;
+            self.disk.write(at, page.clone()).await?;
             self.disk.flush().await?;
         }
         Ok(superblock)

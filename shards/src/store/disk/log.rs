@@ -33,7 +33,7 @@ use ringside_engine::store::disk::recover::Recovery;
 use ringside_engine::store::disk::segment::encode_footer;
 use ringside_engine::store::disk::{
     variant_bits, Event, Kill, KillForce, Layout, MarkKey, Record, Room, SegmentHeader, Sheet,
-    Superblock, PAGE,
+    Superblock,
 };
 use ringside_engine::time::Mono;
 use std::cell::{Cell, RefCell};
@@ -89,8 +89,6 @@ pub(super) struct Inner {
     /// The slot whose old records leave the index: its new header is on the medium.
     pub(super) leaving: Option<u32>,
     pub(super) staging: Staging,
-    /// With so many bytes the open block is written.
-    pub(super) write_from: usize,
     pub(super) queue: Queue,
     pub(super) kills: Kills,
     pub(super) edicts: EdictsArea,
@@ -167,7 +165,6 @@ impl Log {
             prepared: None,
             is_reclaiming: false,
             leaving: None,
-            write_from: (staging.pages_max() as usize * PAGE) / 2,
             staging,
             queue: Queue::default(),
             kills: Kills::default(),
@@ -222,6 +219,11 @@ impl Log {
         self.counts.admitted.add(1);
         self.counts.admitted_bytes.add(u64::from(pages) * 4096);
         Ok(pages)
+    }
+
+    /// There is memory for more than what can't wait, which is what is evicted.
+    pub(super) fn is_at_ease(&self) -> bool {
+        self.inner.borrow_mut().staging.is_at_ease()
     }
 
     /// Does an object that leaves memory, or could be copied from it, go to disk?
@@ -318,7 +320,7 @@ impl Inner {
         };
         self.places.insert(record.key, found);
         self.checkpointing.changed();
-        if self.staging.open_bytes() >= self.write_from {
+        if self.staging.is_worth_writing() {
             self.kick(log);
         }
         Ok(page)
@@ -340,8 +342,8 @@ impl Inner {
         let page = log.layout.first_page(slot) + open.room.next_page();
         if !self.staging.fits(pages) {
             self.seal_block(log);
-            self.kick(log);
-            if !self.staging.begin(page, now) {
+            self.begin_jobs(log);
+            if !self.staging.begin(page, pages, now) {
                 return Err(Dropped::Slow);
             }
         }

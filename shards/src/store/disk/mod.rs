@@ -49,8 +49,9 @@ use writing::Goal;
 
 /// Memory for writes of one shard, at most; more where its logs would be too small for a fragment.
 const STAGING_BYTES: usize = 8 << 20;
-/// And at most this part of its budget.
+/// And at most this part of its budget, or the second where that is too little for large records.
 const STAGING_SHARE: usize = 8;
+const STAGING_SHARE_MOST: usize = 4;
 /// Records that are read for one question, at most.
 const CANDIDATES_MAX: usize = 16;
 
@@ -98,8 +99,10 @@ impl DiskCache {
         now: Mono,
     ) -> Rc<DiskCache> {
         let count = openings.len().max(1);
-        let wanted = STAGING_BYTES.max(count * staging::ENOUGH_BYTES);
-        let reserve = wanted.min(budget.limit() / STAGING_SHARE) / count;
+        let enough = count * staging::ENOUGH_BYTES;
+        let least = enough.min(budget.limit() / STAGING_SHARE_MOST);
+        let wanted = STAGING_BYTES.max(enough);
+        let reserve = wanted.min(budget.limit() / STAGING_SHARE).max(least) / count;
         let mut logs = Vec::new();
         for opening in openings {
             // Without it nothing is written; what is there may be read.
@@ -225,6 +228,9 @@ impl DiskCache {
         let Some(home) = home else {
             return Behind::Nothing;
         };
+        if !home.is_at_ease() {
+            return Behind::Full;
+        }
         match home.offer(object) {
             Ok(pages) => {
                 self.forget_elsewhere(home, object);

@@ -47,8 +47,8 @@ pub(super) struct Reads {
     reserved_bytes: Cell<usize>,
     /// By page and key: two keys may share a tag, and so the entry of one record.
     flying: RefCell<HashMap<(u32, Key), Vec<Asker>>>,
-    /// The writer, when it lets reads pass.
-    passed: RefCell<Option<Sender<()>>>,
+    /// Writes that let reads pass.
+    passed: RefCell<Vec<Sender<()>>>,
 }
 
 impl Reads {
@@ -69,7 +69,7 @@ impl Reads {
             return;
         }
         let (sender, waiting) = oneshot();
-        *self.passed.borrow_mut() = Some(sender);
+        self.passed.borrow_mut().push(sender);
         rt::within(Duration::from_millis(most_ms), waiting).await;
     }
 
@@ -92,7 +92,7 @@ impl Reads {
         };
         self.queued.set(queued);
         if queued == 0 {
-            if let Some(sender) = self.passed.borrow_mut().take() {
+            for sender in self.passed.take() {
                 sender.send(());
             }
         }

@@ -2,65 +2,53 @@
 //!
 //! | phase | where | who may |
 //! |---|---|---|
-//! | open | `open`; one at most | append behind what is there |
+//! | open | the open part of the belt; one block at most | append behind what is there |
 //! | sealed | `sealed`, and a job of the writer | read |
-//! | free | `free` | be begun anew |
+//! | free | the rest of the belt | be begun anew |
 //!
-//! There are so many blocks and no more: with none free, nothing is admitted.
+//! A block is what is written at once: pages that follow one another, here and on the device. With
+//! no room for another, nothing is admitted.
 
-use crate::rt::Pages;
+use crate::rt::{Belt, Part};
 use ringside_engine::store::disk::PAGE;
 use ringside_engine::time::Mono;
 use std::collections::VecDeque;
-use std::ops::Range;
-use std::rc::Rc;
 
-/// Blocks that one log has, at least: one is written while another fills.
-const BLOCKS_MIN: usize = 2;
 /// The largest fragment with its head.
 const LARGEST: usize = (1 << 20) + (128 << 10);
-/// With so much, a log takes records of any size.
-pub(super) const ENOUGH_BYTES: usize = BLOCKS_MIN * LARGEST;
-/// A block is no larger than this: more at once makes no disk faster, but reads wait.
-const BLOCK_BYTES_MAX: usize = 2 << 20;
+/// With so much, a log takes records of any size, and one while another is written.
+pub(super) const ENOUGH_BYTES: usize = 2 * LARGEST;
+/// Records go to one block up to here: more at once makes no disk faster, but reads wait. One that
+/// is larger has a block of its own.
+const BLOCK_BYTES_MAX: usize = 1 << 20;
+/// An open block of so many bytes is worth a write.
+const WRITE_FROM_BYTES: usize = 512 << 10;
 
-/// One log's blocks.
+/// What of one log waits to be written.
 pub(super) struct Staging {
-    block_bytes: usize,
-    /// Blocks that may still be made.
-    unmade: usize,
-    free: Vec<Pages>,
-    open: Option<Block>,
+    belt: Belt,
+    open: Option<Open>,
     sealed: VecDeque<Sealed>,
 }
 
-struct Block {
-    memory: Pages,
+struct Open {
     /// Its first page in the circle.
     page: u32,
-    used: usize,
     began: Mono,
 }
 
 /// A part of a segment that waits to be written.
-pub(super) struct Sealed {
-    pub(super) memory: Rc<Pages>,
+struct Sealed {
     /// Its first page in the circle.
-    pub(super) page: u32,
-    /// Bytes of it that are used.
-    pub(super) used: usize,
+    page: u32,
+    part: Part,
 }
 
 impl Staging {
-    /// Blocks of `bytes` together; `None` when that is too little for any.
+    /// Of so many bytes; `None` when the machine has no memory.
     pub(super) fn new(bytes: usize) -> Option<Staging> {
-        // Four blocks, or fewer of a size that holds the largest fragment with its head.
-        let block = (bytes / 4).max(LARGEST.min(bytes / BLOCKS_MIN));
-        let block_bytes = block.min(BLOCK_BYTES_MAX) / PAGE * PAGE;
-        (block_bytes > 0).then(|| Staging {
-            block_bytes,
-            unmade: bytes / block_bytes,
-            free: Vec::new(),
+        Some(Staging {
+            belt: Belt::new(bytes)?,
             open: None,
             sealed: VecDeque::new(),
         })
@@ -68,48 +56,43 @@ impl Staging {
 
     /// Pages that one record may have.
     pub(super) fn pages_max(&self) -> u32 {
-        (self.block_bytes / PAGE) as u32
+        (self.belt.capacity() / PAGE) as u32
     }
 
     /// The open block has room for so many pages.
-    pub(super) fn fits(&self, pages: u32) -> bool {
-        let bytes = pages as usize * PAGE;
-        let open = self.open.as_ref();
-        open.is_some_and(|open| open.used + bytes <= self.block_bytes)
+    pub(super) fn fits(&mut self, pages: u32) -> bool {
+        let (bytes, used) = (pages as usize * PAGE, self.open_bytes());
+        let is_small = used == 0 || used + bytes <= BLOCK_BYTES_MAX;
+        self.open.is_some() && is_small && bytes <= self.belt.room()
     }
 
-    /// Begins a block at a page of the circle; `false` when none is free. There is no open one.
-    pub(super) fn begin(&mut self, page: u32, now: Mono) -> bool {
+    /// Begins a block at a page of the circle, with room for so many; `false` when there is none.
+    /// No block is open.
+    pub(super) fn begin(&mut self, page: u32, pages: u32, now: Mono) -> bool {
         debug_assert!(self.open.is_none(), "a block is sealed before the next");
-        let memory = self.free.pop().or_else(|| {
-            self.unmade = self.unmade.checked_sub(1)?;
-            let made = Pages::zeroed(self.block_bytes);
-            self.unmade += usize::from(made.is_none());
-            made
-        });
-        let Some(memory) = memory else { return false };
-        self.open = Some(Block {
-            memory,
-            page,
-            used: 0,
-            began: now,
-        });
-        true
+        let opened = self.belt.open(pages as usize * PAGE);
+        self.open = opened.then_some(Open { page, began: now });
+        opened
     }
 
     /// The next pages of the open block, in which they fit.
     pub(super) fn take(&mut self, pages: u32) -> Option<&mut [u8]> {
-        let open = self.open.as_mut()?;
-        let from = open.used;
-        let to = from + pages as usize * PAGE;
-        let memory = open.memory.get_mut(from..to)?;
-        open.used = to;
-        Some(memory)
+        self.belt.take(pages as usize * PAGE)
     }
 
     /// Bytes in the open block.
     pub(super) fn open_bytes(&self) -> usize {
-        self.open.as_ref().map_or(0, |open| open.used)
+        self.belt.opened().len()
+    }
+
+    /// The open block should be written: there is enough of it, or no room for much more.
+    pub(super) fn is_worth_writing(&self) -> bool {
+        self.open_bytes() >= WRITE_FROM_BYTES.min(self.belt.capacity() / 4)
+    }
+
+    /// Less than half of the memory is in use.
+    pub(super) fn is_at_ease(&mut self) -> bool {
+        self.belt.used() < self.belt.capacity() / 2
     }
 
     /// When the open block was begun.
@@ -117,62 +100,40 @@ impl Staging {
         self.open.as_ref().map(|open| open.began)
     }
 
-    /// Closes the open block. What it gives is to be written, and then told of by
-    /// [`Staging::written`].
-    pub(super) fn seal(&mut self) -> Option<&Sealed> {
+    /// Closes the open block: where it begins, and what is to be written. It can be read here until
+    /// [`Staging::written`] tells of it.
+    pub(super) fn seal(&mut self) -> Option<(u32, Part)> {
         let open = self.open.take()?;
-        if open.used == 0 {
-            self.free.push(open.memory);
-            return None;
-        }
+        let part = self.belt.seal()?;
         self.sealed.push_back(Sealed {
-            memory: Rc::new(open.memory),
             page: open.page,
-            used: open.used,
+            part: part.clone(),
         });
-        self.sealed.back()
+        Some((open.page, part))
     }
 
-    /// A sealed block is on the device; it can be begun again.
-    pub(super) fn written(&mut self, memory: Rc<Pages>) {
-        self.sealed
-            .retain(|sealed| !Rc::ptr_eq(&sealed.memory, &memory));
-        match Rc::try_unwrap(memory) {
-            Ok(memory) => self.free.push(memory),
-            // Somebody still reads it; another may be made.
-            Err(_) => self.unmade += 1,
-        }
+    /// The sealed block that begins at this page is on the device.
+    pub(super) fn written(&mut self, page: u32) {
+        self.sealed.retain(|sealed| sealed.page != page);
     }
 
     /// The bytes of pages that are not written yet, to the end of their block.
     pub(super) fn find(&self, page: u32) -> Option<&[u8]> {
-        let within = |first: u32, used: usize| -> Option<Range<usize>> {
+        let open = self.open.iter();
+        let open = open.map(|open| (open.page, self.belt.opened()));
+        let sealed = self.sealed.iter();
+        let sealed = sealed.map(|sealed| (sealed.page, &*sealed.part));
+        open.chain(sealed).find_map(|(first, bytes)| {
             let from = page.checked_sub(first)? as usize * PAGE;
-            (from < used).then_some(from..used)
-        };
-        let open = self
-            .open
-            .iter()
-            .map(|open| (&*open.memory, open.page, open.used));
-        let sealed = self
-            .sealed
-            .iter()
-            .map(|sealed| (&**sealed.memory, sealed.page, sealed.used));
-        open.chain(sealed)
-            .find_map(|(memory, first, used)| memory.get(within(first, used)?))
+            bytes.get(from..).filter(|bytes| !bytes.is_empty())
+        })
     }
 
-    /// Forgets what waits. Blocks that the writer still has come back by [`Staging::written`].
+    /// Forgets what waits. What the writer still has is free again when it lets go of it.
     pub(super) fn clear(&mut self) {
-        if let Some(open) = self.open.take() {
-            self.free.push(open.memory);
-        }
-        for sealed in self.sealed.drain(..) {
-            match Rc::try_unwrap(sealed.memory) {
-                Ok(memory) => self.free.push(memory),
-                Err(_) => self.unmade += 1,
-            }
-        }
+        self.open = None;
+        self.belt.drop_open();
+        self.sealed.clear();
     }
 }
 
@@ -181,33 +142,48 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_are_bounded_and_come_back() {
-        let mut staging = Staging::new(64 * 1024).unwrap();
-        let pages = staging.pages_max();
-        let mut sealed = Vec::new();
-        let mut page = 17;
-        while staging.begin(page, Mono(0)) {
-            assert!(staging.fits(pages) && !staging.fits(pages + 1));
-            staging.take(pages).unwrap().fill(sealed.len() as u8 + 1);
-            assert!(!staging.fits(1));
-            sealed.push(staging.seal().unwrap().memory.clone());
-            page += pages;
+    fn what_waits_is_bounded_and_found_until_it_is_written() {
+        let mut staging = Staging::new(16 * PAGE).unwrap();
+        assert_eq!(staging.pages_max(), 16);
+        let mut parts = Vec::new();
+        for first in [17, 21, 25, 29] {
+            assert!(!staging.fits(1), "no block is open");
+            assert!(staging.begin(first, 4, Mono(0)));
+            staging.take(4).unwrap().fill(first as u8);
+            assert_eq!(staging.fits(1), first != 29);
+            parts.push(staging.seal().unwrap());
         }
-        assert!(sealed.len() >= 2);
+        assert!(!staging.begin(33, 1, Mono(0)) && !staging.is_at_ease());
         assert_eq!(staging.find(16), None);
-        assert_eq!(staging.find(17 + pages).unwrap()[0], 2);
+        assert_eq!(staging.find(33), None);
+        assert_eq!(staging.find(21).unwrap()[0], 21);
         assert_eq!(
-            staging.find(17 + 2 * pages - 1).unwrap().len(),
+            staging.find(24).unwrap().len(),
             PAGE,
             "to the end of its block"
         );
-        staging.written(sealed.remove(0));
+        staging.written(17);
         assert_eq!(staging.find(17), None);
-        assert!(staging.begin(page, Mono(0)));
+        assert!(!staging.begin(33, 1, Mono(0)), "the writer still has it");
+        assert_eq!(parts.remove(0).0, 17);
+        assert!(staging.begin(33, 4, Mono(0)));
         assert!(staging.seal().is_none(), "an empty block is not written");
-        assert!(staging.begin(page, Mono(0)));
+        assert!(staging.begin(33, 4, Mono(0)));
         assert!(staging.take(1).is_some());
         staging.clear();
-        assert_eq!(staging.find(page), None);
+        assert_eq!((staging.find(33), staging.find(21)), (None, None));
+        parts.clear();
+        assert!(staging.is_at_ease() && staging.begin(1, 16, Mono(0)));
+    }
+
+    #[test]
+    fn a_block_ends_where_more_would_make_reads_wait() {
+        let mut staging = Staging::new(4 << 20).unwrap();
+        let large = (BLOCK_BYTES_MAX / PAGE) as u32;
+        assert!(staging.begin(1, large + 9, Mono(0)));
+        assert!(staging.fits(large + 9), "alone in its block");
+        assert!(staging.take(1).is_some() && !staging.is_worth_writing());
+        assert!(staging.fits(large - 1) && !staging.fits(large));
+        assert!(staging.take(large / 2).is_some() && staging.is_worth_writing());
     }
 }

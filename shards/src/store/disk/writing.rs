@@ -3,18 +3,24 @@
 //! Everything that a log writes is a job in one queue, so what a crash leaves is a beginning of the
 //! queue up to the last flush, and any part of what follows. Whatever must be safe before
 //! something else is written has a flush between.
+//!
+//! | job | beside what |
+//! |---|---|
+//! | a block | other blocks: no two are for one place |
+//! | another write, or a flush | nothing: all before it are done, and none behind it has begun |
 
 use super::log::{Inner, Log, Mode};
 use super::status::Dropped;
-use crate::rt::{self, oneshot, Pages, Sender};
+use crate::rt::{self, oneshot, Pages, Part, Sender};
 use ringside_engine::store::disk::PAGE;
 use std::collections::VecDeque;
 use std::io;
-use std::ops::Range;
 use std::rc::Rc;
 
 /// A write waits so long at most while reads queue for the device.
 const YIELD_MS: u64 = 20;
+/// Blocks that are written at a time: the device need not wait for us between two.
+const WRITERS_MAX: usize = 4;
 
 /// A job of the writer.
 pub(super) enum Job {
@@ -23,14 +29,19 @@ pub(super) enum Job {
         /// Where.
         at: u64,
         /// What.
-        memory: Rc<Pages>,
-        /// Which part of it.
-        range: Range<usize>,
-        /// It is a block of the staging.
-        staged: bool,
+        what: Part,
+        /// It is the block of the staging that begins at this page.
+        block: Option<u32>,
     },
     /// What was written before is on the medium before what comes behind.
     Flush,
+}
+
+impl Job {
+    /// It may be carried out beside others of which the same is true.
+    fn is_block(&self) -> bool {
+        matches!(self, Job::Write { block: Some(_), .. })
+    }
 }
 
 /// Jobs, by their number in the order in which they were given.
@@ -43,10 +54,10 @@ pub(super) struct Queue {
     flushed: u64,
     /// Somebody wants all below this number to be.
     wanted: u64,
-    /// The writer's task runs.
-    pub(super) working: bool,
-    /// It waits for the device.
-    pub(super) is_asking: bool,
+    /// Jobs that are being carried out, each by a task.
+    under_way: usize,
+    /// One of them suffers no other beside it.
+    is_alone: bool,
     waiting: Vec<(Goal, Sender<Kept>)>,
     progress: Vec<Sender<()>>,
 }
@@ -103,6 +114,28 @@ impl Noted {
 }
 
 impl Queue {
+    /// The device was asked for something.
+    pub(super) fn is_working(&self) -> bool {
+        self.under_way > 0
+    }
+
+    /// The next job, if it may be begun now.
+    fn begin(&mut self) -> Option<Job> {
+        let is_block = self.jobs.front()?.is_block();
+        let most = if is_block { WRITERS_MAX } else { 1 };
+        if self.is_alone || self.under_way >= most {
+            return None;
+        }
+        self.under_way += 1;
+        self.is_alone = !is_block;
+        self.jobs.pop_front()
+    }
+
+    fn ended(&mut self) {
+        self.under_way = self.under_way.saturating_sub(1);
+        self.is_alone = false;
+    }
+
     /// The number of the job that is given next.
     pub(super) fn next(&self) -> u64 {
         self.given
@@ -122,110 +155,114 @@ impl Queue {
     }
 }
 
-/// What the writer does next.
-enum Step {
-    Do(Job),
-    Idle,
-}
-
 impl Inner {
     /// Gives a job, behind everything that was appended before; returns its number.
     pub(super) fn push(&mut self, log: &Rc<Log>, job: Job) -> u64 {
         self.seal_block(log);
         let number = self.queue.push(job);
-        self.kick(log);
+        self.begin_jobs(log);
         number
     }
 
     /// Gives a write of bytes that become whole pages. `None`: no memory for them.
     pub(super) fn push_bytes(&mut self, log: &Rc<Log>, at: u64, bytes: &[u8]) -> Option<u64> {
-        let memory = Rc::new(Pages::of(bytes)?);
-        let range = 0..memory.len();
-        let job = Job::Write {
-            at,
-            memory,
-            range,
-            staged: false,
-        };
-        Some(self.push(log, job))
+        let what = Part::whole(Pages::of(bytes)?);
+        let block = None;
+        Some(self.push(log, Job::Write { at, what, block }))
     }
 
     /// Makes a job of the open block.
     pub(super) fn seal_block(&mut self, log: &Rc<Log>) {
-        if let Some(sealed) = self.staging.seal() {
-            let job = Job::Write {
-                at: log.layout.page_at(sealed.page),
-                memory: sealed.memory.clone(),
-                range: 0..sealed.used,
-                staged: true,
-            };
-            self.queue.push(job);
+        if let Some((page, what)) = self.staging.seal() {
+            let (at, block) = (log.layout.page_at(page), Some(page));
+            self.queue.push(Job::Write { at, what, block });
         }
     }
 
-    /// Lets the writer look whether there is something to do.
+    /// Looks whether there is something to write, and begins what can be begun.
     pub(super) fn kick(&mut self, log: &Rc<Log>) {
-        if self.queue.working || !self.may_write() {
-            return;
+        self.begin_jobs(log);
+        if self.queue.jobs.is_empty() && self.may_write() {
+            self.find_job(log);
+            self.begin_jobs(log);
         }
-        self.queue.working = true;
-        let (ours, panics) = (log.clone(), log.clone());
-        rt::spawn(write_out(ours), move || {
-            let inner = &mut *panics.inner.borrow_mut();
-            inner.queue.working = false;
-            inner.fail(&panics, "the writer failed".to_owned());
-        });
+    }
+
+    /// Begins what was given and can be begun.
+    pub(super) fn begin_jobs(&mut self, log: &Rc<Log>) {
+        while self.may_write() {
+            let Some(job) = self.queue.begin() else {
+                return;
+            };
+            let (ours, panics, epoch) = (log.clone(), log.clone(), self.epoch);
+            let task = async move {
+                let result = carry_out(&ours, &job).await;
+                let inner = &mut *ours.inner.borrow_mut();
+                inner.ended(&ours, job, epoch, result);
+            };
+            rt::spawn(task, move || {
+                let inner = &mut *panics.inner.borrow_mut();
+                inner.queue.ended();
+                inner.fail(&panics, "the writer failed".to_owned());
+            });
+        }
     }
 
     fn may_write(&self) -> bool {
         matches!(self.mode, Mode::Up)
     }
 
-    fn next_step(&mut self, log: &Rc<Log>) -> Step {
-        if !self.may_write() {
-            return Step::Idle;
-        }
-        if let Some(job) = self.queue.jobs.pop_front() {
-            return Step::Do(job);
-        }
+    /// Gives a job when one is due that nobody has given yet.
+    fn find_job(&mut self, log: &Rc<Log>) {
         let wants_kills = self.kills.noted.wanted > self.kills.noted.safe;
         let wants_edicts = self.edicts.noted.wanted > self.edicts.noted.safe;
         let wants_jobs = self.queue.wanted > self.queue.flushed;
         if wants_kills || wants_edicts || wants_jobs {
-            // Those for which there is no room wait for the next segment, or a block.
+            // Those for which there is no room wait for the next segment, or for memory.
             let _: Result<(), Dropped> = self.drain_kills(log);
             self.seal_block(log);
             // What is wanted may still have no room in the log; then no flush helps.
             let helps = |noted: &Noted| noted.wanted > noted.safe && !noted.jobs.is_empty();
             let unflushed = self.queue.flushed < self.queue.given;
-            if self.queue.jobs.is_empty() && unflushed {
+            if self.queue.jobs.is_empty() && unflushed && !self.queue.is_alone {
                 let helps = helps(&self.kills.noted) || helps(&self.edicts.noted) || wants_jobs;
                 if helps {
                     self.queue.push(Job::Flush);
                 }
             }
-        } else if self.staging.open_bytes() >= self.write_from || self.is_due(log) {
+        } else if self.staging.is_worth_writing() || self.is_due(log) {
             self.seal_block(log);
         }
-        match self.queue.jobs.pop_front() {
-            Some(job) => Step::Do(job),
-            None => Step::Idle,
+    }
+
+    /// A job has come to its end, in this epoch of the log or an earlier one.
+    fn ended(&mut self, log: &Rc<Log>, job: Job, epoch: u32, result: io::Result<()>) {
+        self.queue.ended();
+        log.counts.answers.add(1);
+        if self.epoch != epoch {
+            // The log failed meanwhile. Its memory comes back, and that is all.
+            return;
+        }
+        match result {
+            Ok(()) => {
+                self.done(log, job);
+                self.kick(log);
+            }
+            Err(error) => {
+                log.counts.write_errors.add(1);
+                self.fail(log, describe(&job, &error));
+            }
         }
     }
 
     fn done(&mut self, log: &Rc<Log>, job: Job) {
         self.queue.done += 1;
         match job {
-            Job::Write {
-                memory,
-                range,
-                staged,
-                ..
-            } => {
+            Job::Write { what, block, .. } => {
                 log.counts.writes.add(1);
-                log.counts.written_bytes.add(range.len() as u64);
-                if staged {
-                    self.staging.written(memory);
+                log.counts.written_bytes.add(what.len() as u64);
+                if let Some(page) = block {
+                    self.staging.written(page);
                 }
             }
             Job::Flush => {
@@ -329,54 +366,13 @@ impl Wanted {
     }
 }
 
-/// The writer's task: runs while there is something to write.
-async fn write_out(log: Rc<Log>) {
-    loop {
-        let (step, epoch) = {
-            let inner = &mut *log.inner.borrow_mut();
-            let step = inner.next_step(&log);
-            inner.queue.is_asking = true;
-            if matches!(step, Step::Idle) {
-                inner.queue.working = false;
-                inner.queue.is_asking = false;
-            }
-            (step, inner.epoch)
-        };
-        let Step::Do(job) = step else { return };
-        let result = carry_out(&log, &job).await;
-        let inner = &mut *log.inner.borrow_mut();
-        inner.queue.is_asking = false;
-        log.counts.answers.add(1);
-        if inner.epoch != epoch {
-            // The log failed meanwhile. Its memory comes back, and that is all.
-            inner.queue.working = false;
-            return;
-        }
-        match result {
-            Ok(()) => inner.done(&log, job),
-            Err(error) => {
-                log.counts.write_errors.add(1);
-                inner.queue.working = false;
-                log.counts.write_errors.add(1);
-                inner.fail(&log, describe(&job, &error));
-                return;
-            }
-        }
-    }
-}
-
 async fn carry_out(log: &Rc<Log>, job: &Job) -> io::Result<()> {
     match job {
-        Job::Write {
-            at,
-            memory,
-            range,
-            staged,
-        } => {
-            if *staged && !log.is_awaited() {
+        Job::Write { at, what, block } => {
+            if block.is_some() && !log.is_awaited() {
                 log.reads.let_pass(YIELD_MS).await;
             }
-            log.disk.write(*at, memory.clone(), range.clone()).await
+            log.disk.write(*at, what.clone()).await
         }
         Job::Flush => log.disk.flush().await,
     }
@@ -391,9 +387,9 @@ impl Log {
 
 fn describe(job: &Job, error: &io::Error) -> String {
     match job {
-        Job::Write { at, range, .. } => format!(
+        Job::Write { at, what, .. } => format!(
             "writing {} pages at byte {at} failed: {error}",
-            range.len() / PAGE
+            what.len() / PAGE
         ),
         Job::Flush => format!("flushing failed: {error}"),
     }

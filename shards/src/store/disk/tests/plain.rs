@@ -4,7 +4,7 @@ use super::super::{Behind, DeviceState, DiskCache, DiskNews, Opening};
 use super::kit::*;
 use crate::rt::disk::simulated::SimulatedDisk;
 use crate::rt::disk::TestFile;
-use crate::rt::{self, Disk, Pages};
+use crate::rt::{self, Disk, Pages, Part};
 use crate::store::arena::Budget;
 use crate::store::object::Object;
 use ringside_engine::key::Key;
@@ -76,9 +76,9 @@ fn objects_come_back_from_a_real_file() {
     let inside = file.0.clone();
     rt::run(async move {
         let disk = Disk::open(&inside, 0, superblock.total_bytes, true).unwrap();
-        let page = Rc::new(Pages::of(&superblock.encode()).unwrap());
+        let page = Part::whole(Pages::of(&superblock.encode()).unwrap());
         for at in SUPERBLOCKS_AT {
-            disk.write(at, page.clone(), 0..page.len()).await.unwrap();
+            disk.write(at, page.clone()).await.unwrap();
         }
         let budget = Budget::new(16 << 20);
         let opening = Opening {
