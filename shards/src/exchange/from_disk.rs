@@ -95,7 +95,7 @@ pub async fn look(shard: &Rc<Shard>, asked: &Asked) -> Option<Arc<Object>> {
     let disk = shard.disk.clone()?;
     let (seed, request) = (shard.setting.seed, asked.request());
     let selects = |object: &Object| selects(object, seed, request.fields);
-    let room = |bytes| shard.memory.borrow_mut().make_room(bytes);
+    let room = |bytes| make_room(shard, bytes);
     let object = disk.look(asked.key, &selects, &room).await;
     shard.bury_dead();
     object
@@ -105,10 +105,16 @@ async fn read(shard: &Rc<Shard>, asked: &Asked) -> Option<Arc<Object>> {
     let disk = shard.disk.clone()?;
     let (seed, request) = (shard.setting.seed, asked.request());
     let selects = |object: &Object| selects(object, seed, request.fields);
-    let room = |bytes| shard.memory.borrow_mut().make_room(bytes);
+    let room = |bytes| make_room(shard, bytes);
     let object = disk.read(asked.key, &selects, &room).await;
     shard.bury_dead();
     object
+}
+
+/// Evicts, and tells siblings that hold what was evicted.
+fn make_room(shard: &Shard, bytes: usize) {
+    shard.memory.borrow_mut().make_room(bytes);
+    shard.bury_dead();
 }
 
 /// What is to become of an object that was read.

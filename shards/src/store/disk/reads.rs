@@ -21,18 +21,20 @@ use ringside_engine::store::disk::places::Found;
 use ringside_engine::store::disk::record::decode;
 use ringside_engine::store::disk::{Bad, Expect, PAGE};
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Reads that wait for their turn, at most; beyond that a question is a miss.
+/// Questions that wait for their turn, at most; beyond that they are misses.
 const QUEUED_MAX: usize = 256;
-/// And reads under way or waiting have at most this part of the budget.
+/// Reads under way have at most this part of the budget; the others wait.
 const READS_SHARE: usize = 4;
 /// Of a record, at most so much is copied out: a small body, and a head.
 const COPIED_MAX: usize = 32 * 1024;
+/// How long a read waits for memory, again and again.
+const MEMORY_PAUSES_MS: [u64; 5] = [1, 2, 4, 8, 16];
 /// A device that fails so many reads, one after the other, has failed.
 const ERRORS_IN_ROW: u64 = 16;
 
@@ -45,6 +47,8 @@ pub(super) struct Reads {
     queued: Cell<usize>,
     /// Charged to the budget for reads that have not ended.
     reserved_bytes: Cell<usize>,
+    /// Questions that wait until others have given memory back.
+    crowd: RefCell<VecDeque<Sender<()>>>,
     /// By page and key: two keys may share a tag, and so the entry of one record.
     flying: RefCell<HashMap<(u32, Key), Vec<Asker>>>,
     /// Writes that let reads pass.
@@ -58,6 +62,7 @@ impl Reads {
             turns: Semaphore::new(at_once.max(1)),
             queued: Cell::new(0),
             reserved_bytes: Cell::new(0),
+            crowd: RefCell::default(),
             flying: RefCell::default(),
             passed: RefCell::default(),
         })
@@ -81,6 +86,7 @@ impl Reads {
     /// Nobody waits any more for what is being read.
     pub(super) fn give_up(&self) {
         self.flying.take();
+        self.crowd.take();
     }
 
     fn queue(&self, more: bool) {
@@ -126,6 +132,10 @@ impl Drop for Reserved {
         let held = &self.log.reads.reserved_bytes;
         held.set(held.get().saturating_sub(self.bytes));
         self.log.budget.release(self.bytes);
+        // All look again, in their order: what one needs may be more than what is free now.
+        for sender in self.log.reads.crowd.take() {
+            sender.send(());
+        }
     }
 }
 
@@ -171,35 +181,73 @@ impl Log {
         found: Found,
         room: &dyn Fn(usize),
     ) -> Option<Arc<Object>> {
-        if let Some(waiting) = self.join((found.page, key)) {
-            self.counts.shared_reads.add(1);
-            return waiting.await.flatten();
-        }
         let bytes = usize::from(found.pages) * PAGE;
         // What is copied out is there twice for a moment.
         let bytes = Piece::pages_cost(bytes) + bytes.min(COPIED_MAX) + 1024;
-        let is_staged = self.inner.borrow().staging.find(found.page).is_some();
-        if !is_staged && self.is_busy(bytes) {
-            self.counts.refused_reads.add(1);
-            return None;
+        loop {
+            if let Some(waiting) = self.join((found.page, key)) {
+                self.counts.shared_reads.add(1);
+                return waiting.await.flatten();
+            }
+            if self.is_staged(found.page) || !self.is_crowded(bytes) {
+                break;
+            }
+            let Some(waiting) = self.line_up() else {
+                self.counts.refused_reads.add(1);
+                return None;
+            };
+            // Nobody says so when the log has failed.
+            waiting.await?;
+            self.still(key, found.page)?;
         }
-        room(bytes);
-        if let Some(staged) = self.from_staging(key, found) {
-            return staged;
-        }
-        let Some(reserved) = self.reserve(bytes) else {
+        let Some(reserved) = self.find_memory(bytes, room).await else {
             self.counts.no_memory.add(1);
             return None;
         };
+        // Others may have come first while there was none.
+        if let Some(waiting) = self.join((found.page, key)) {
+            drop(reserved);
+            return waiting.await.flatten();
+        }
+        if self.is_staged(found.page) {
+            // What is made of it is charged at once.
+            drop(reserved);
+            return self.from_staging(key, found);
+        }
         let waiting = self.start(key, found, reserved);
         waiting.await.flatten()
     }
 
+    /// Memory for a read. What was evicted may still be held by a sibling that is told of it, or by
+    /// a client that is being sent it: to wait a little costs less than to ask the origin.
+    async fn find_memory(self: &Rc<Self>, bytes: usize, room: &dyn Fn(usize)) -> Option<Reserved> {
+        for pause_ms in MEMORY_PAUSES_MS {
+            room(bytes);
+            let reserved = self.reserve(bytes);
+            if reserved.is_some() {
+                return reserved;
+            }
+            rt::sleep(Duration::from_millis(pause_ms)).await;
+        }
+        room(bytes);
+        self.reserve(bytes)
+    }
+
     /// As much is being read as may be.
-    fn is_busy(&self, bytes: usize) -> bool {
+    fn is_crowded(&self, bytes: usize) -> bool {
         let reserved = self.reads.reserved_bytes.get();
         let is_full = reserved > 0 && reserved + bytes > self.budget.limit() / READS_SHARE;
         is_full || self.reads.queued.get() >= QUEUED_MAX
+    }
+
+    /// Waits until a read has ended; `None` when too many do.
+    fn line_up(&self) -> Option<Waiting<()>> {
+        let crowd = &mut *self.reads.crowd.borrow_mut();
+        (crowd.len() < QUEUED_MAX).then(|| {
+            let (sender, waiting) = oneshot();
+            crowd.push_back(sender);
+            waiting
+        })
     }
 
     fn reserve(self: &Rc<Self>, bytes: usize) -> Option<Reserved> {
@@ -242,18 +290,20 @@ impl Log {
         waiting
     }
 
-    /// `None`: it is not staged.
-    fn from_staging(self: &Rc<Self>, key: Key, found: Found) -> Option<Option<Arc<Object>>> {
+    fn is_staged(&self, page: u32) -> bool {
+        self.inner.borrow().staging.find(page).is_some()
+    }
+
+    fn from_staging(self: &Rc<Self>, key: Key, found: Found) -> Option<Arc<Object>> {
         let inner = self.inner.borrow();
         let bytes = inner.staging.find(found.page)?;
-        let bytes = bytes.get(..usize::from(found.pages) * PAGE)?;
-        let copy = Pages::of(bytes);
+        let copy = Pages::of(bytes.get(..usize::from(found.pages) * PAGE)?);
         drop(inner);
-        let object = copy.and_then(|copy| self.check(key, found, copy, self.seq_at(found.page)));
+        let object = self.check(key, found, copy?, self.seq_at(found.page));
         if object.is_some() {
             self.counts.staged_hits.add(1);
         }
-        Some(object)
+        object
     }
 
     fn seq_at(&self, page: u32) -> u64 {
