@@ -151,7 +151,7 @@ pub(crate) fn measure(case: &mut Case, stage: &Stage, effort: &Effort, size: &Si
             let turned = turn(effort, size, &source, &order, holder, &mut view.row);
             let cost = turned.inspect_err(|_| {
                 if let Some(Ok(text)) = field.admin.map(metrics) {
-                    note_disk(case, &text);
+                    note_disk(case, OURS, &text);
                 }
             })?;
             let name = &view.row.name;
@@ -162,7 +162,7 @@ pub(crate) fn measure(case: &mut Case, stage: &Stage, effort: &Effort, size: &Si
         }
     }
     if let Some(admin) = field.admin {
-        note_disk(case, &metrics(admin)?);
+        note_disk(case, OURS, &metrics(admin)?);
     }
     let asked = |view: &View| view.row.cost != crate::report::Samples::default();
     case.rows
@@ -296,7 +296,7 @@ fn enter_ours(case: &mut Case, ground: &Ground<'_>, field: &mut Field) -> Result
     field.admin = Some(ringside.admin);
     ground.fill(&ringside.server).inspect_err(|_| {
         if let Ok(text) = metrics(ringside.admin) {
-            note_disk(case, &text);
+            note_disk(case, OURS, &text);
         }
     })?;
     let server = ringside.server;

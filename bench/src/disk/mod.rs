@@ -88,10 +88,10 @@ fn fill(
 }
 
 /// What Ringside tells of its disk: whatever was not as it should be while it was measured.
-fn note_disk(case: &mut Case, metrics: &str) {
+fn note_disk(case: &mut Case, name: &str, metrics: &str) {
     let count = |name: &str, label| sample(metrics, name, label);
     case.notes.push(format!(
-        "Ringside: {} records, {} reads refused, {} faults of checksums and reads, not admitted: \
+        "{name}: {} records, {} reads refused, {} faults of checksums and reads, not admitted: \
          {} busy, {} too large, {} down",
         count("ringside_disk_records", ""),
         count("ringside_disk_reads_refused_total", ""),

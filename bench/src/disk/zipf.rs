@@ -5,6 +5,9 @@
 //! compare exactly. nginx has the page cache of the whole machine besides, which holds all of its
 //! cache here: it hardly reads from the disk, so this compares what the two decide, and CPU, in
 //! nginx's favour.
+//!
+//! A second Ringside has a disk no larger than its memory: its circle goes round again and again, so
+//! it shows how many bytes are written for each that is let in when the disk is full.
 
 use super::client::{self, Tally};
 use super::draw::{web_bytes, Dice, Zipf};
@@ -27,6 +30,8 @@ const CONNECTIONS: usize = 32;
 /// The set over the memory, and the disk over the memory.
 const SET: u64 = 10;
 const DISK: u64 = 4;
+/// Ringside with a disk that is always full.
+const FULL: &str = "Ringside, small disk";
 
 /// The set: the size of every object, by rank.
 struct Set {
@@ -70,20 +75,26 @@ pub(crate) fn measure(case: &mut Case, stage: &Stage, effort: &Effort) -> Result
     let source = Source::start(stage)?;
     let _pinned = Pinned::to(stage.client_core)?;
     let mut entrants = Vec::new();
-    let mut ours = None;
+    // Names and admin ports.
+    let mut ours = Vec::new();
     if stage.ringside.is_some() {
-        let setting = Setting {
-            memory_mib,
-            disk: Some(Disk {
-                path: scratch.directory("ringside")?,
-                mib: DISK * memory_mib,
-                rule: "auto",
-            }),
-            ..Setting::single(stage)
-        };
-        let Ringside { server, admin } = Ringside::start(stage, source.port, &setting)?;
-        ours = Some(admin);
-        entrants.push(entrant(OURS, server));
+        for (name, disk_mib) in [
+            (OURS, DISK * memory_mib),
+            (FULL, disk_mib_least(memory_mib)),
+        ] {
+            let setting = Setting {
+                memory_mib,
+                disk: Some(Disk {
+                    path: scratch.directory(&name.replace([',', ' '], ""))?,
+                    mib: disk_mib,
+                    rule: "auto",
+                }),
+                ..Setting::single(stage)
+            };
+            let Ringside { server, admin } = Ringside::start(stage, source.port, &setting)?;
+            ours.push((name, admin));
+            entrants.push(entrant(name, server));
+        }
     } else {
         case.notes
             .push(format!("{OURS} left out: --without-ringside"));
@@ -109,7 +120,10 @@ pub(crate) fn measure(case: &mut Case, stage: &Stage, effort: &Effort) -> Result
         );
         ask(&set, entrant, warm)?;
     }
-    let before = ours.map(metrics).transpose()?;
+    let told = |ours: &[(&str, u16)]| -> Result<Vec<String>> {
+        ours.iter().map(|(_, admin)| metrics(*admin)).collect()
+    };
+    let before = told(&ours)?;
     let requests = u64::from(effort.seconds) * if effort.small { 1500 } else { 6000 };
     for round in 1..=effort.rounds {
         for entrant in &mut entrants {
@@ -121,15 +135,20 @@ pub(crate) fn measure(case: &mut Case, stage: &Stage, effort: &Effort) -> Result
             );
         }
     }
-    if let (Some(before), Some(admin)) = (before, ours) {
-        let after = metrics(admin)?;
-        tell_writes(case, &before, &after);
-        note_disk(case, &after);
+    let after = told(&ours)?;
+    for (((name, _), before), after) in ours.iter().zip(&before).zip(&after) {
+        tell_writes(case, name, before, after);
+        note_disk(case, name, after);
     }
     case.rows
         .extend(entrants.into_iter().map(|entrant| entrant.row));
     case.compare(OURS, "nginx", 1.0);
     Ok(())
+}
+
+/// As much as the memory, but no less than a disk may be.
+fn disk_mib_least(memory_mib: u64) -> u64 {
+    memory_mib.max(96)
 }
 
 fn entrant(name: &str, server: Server) -> Entrant {
@@ -187,14 +206,17 @@ fn turn(set: &Rc<Set>, source: &Source, entrant: &mut Entrant, requests: u64) ->
 }
 
 /// Bytes written for each byte that was let in, during the turns.
-fn tell_writes(case: &mut Case, before: &str, after: &str) {
+fn tell_writes(case: &mut Case, name: &str, before: &str, after: &str) {
     let risen = |name: &str| sample(after, name, "") - sample(before, name, "");
     let written = risen("ringside_disk_written_bytes_total");
     let admitted = risen("ringside_disk_admitted_bytes_total");
     case.notes.push(format!(
-        "{:.1} MiB written to disk, {:.1} MiB of it let in: write amplification {:.2}",
+        "{name}: {:.1} MiB written to disk, {:.1} MiB of it let in: write amplification {:.2}; {} of \
+         {} segments in use",
         written / f64::from(1 << 20),
         admitted / f64::from(1 << 20),
-        written / admitted.max(1.0)
+        written / admitted.max(1.0),
+        sample(after, "ringside_disk_segments_used", ""),
+        sample(after, "ringside_disk_segments", ""),
     ));
 }
