@@ -343,9 +343,13 @@ impl DiskCache {
 async fn fetch(log: &Rc<Log>, key: Key, found: Found, room: &dyn Fn(usize)) -> Option<Arc<Object>> {
     let mut known = found;
     for _ in 0..2 {
+        let seq = log.seq_at(found.page);
         let object = log.fetch(key, known, room).await?;
-        // It may have been killed since its bytes were checked.
+        // It may have been killed since its bytes were checked, or another be where it was.
         let now = log.still(key, found.page)?;
+        if log.seq_at(found.page) != seq {
+            return None;
+        }
         if now.soft == known.soft {
             return Some(object);
         }

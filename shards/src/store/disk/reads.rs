@@ -306,7 +306,8 @@ impl Log {
         object
     }
 
-    fn seq_at(&self, page: u32) -> u64 {
+    /// The number of the segment in which this page is.
+    pub(super) fn seq_at(&self, page: u32) -> u64 {
         let slot = self.layout.slot_of(page) as usize;
         let inner = self.inner.borrow();
         inner.slots.get(slot).map_or(0, |slot| slot.seq)
@@ -379,8 +380,9 @@ impl Log {
         pages: Pages,
         seq: u64,
     ) -> Option<Arc<Object>> {
-        // Killed or overwritten meanwhile.
-        let Some(now) = self.still(key, found.page) else {
+        // Killed or overwritten meanwhile; where it was there may be another one of the key by now.
+        let still = self.still(key, found.page);
+        let Some(now) = still.filter(|_| self.seq_at(found.page) == seq) else {
             self.counts.overwritten.add(1);
             return None;
         };
