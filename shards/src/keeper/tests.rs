@@ -11,7 +11,7 @@ use ringside_engine::store::disk::record::{encode, pages_for, Record};
 use ringside_engine::store::disk::recover::Recovery;
 use ringside_engine::store::disk::segment::{encode_footer, Event, SegmentHeader, Sheet};
 use ringside_engine::store::disk::walk::Walked;
-use ringside_engine::store::disk::{Layout, PAGE};
+use ringside_engine::store::disk::{Falls, Layout, PAGE};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -69,6 +69,7 @@ impl Log {
             created_ms: 5,
             latest_ms: 5,
             total_bytes: layout.total_bytes(),
+            falls: Falls::default(),
         };
         let file = File::options()
             .read(true)

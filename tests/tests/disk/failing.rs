@@ -67,3 +67,49 @@ fn a_disk_that_takes_no_more_is_left_alone_and_tried_again() {
         assert_eq!(stage.origin.total(), asked);
     });
 }
+
+#[test]
+fn what_is_purged_while_a_disk_is_down_stays_purged_after_a_crash() {
+    check_disk(&[1, 2], &always(), |stage| {
+        for number in 0..20 {
+            let entity = entity(format!("old {number}"), &number.to_string());
+            stage.origin.publish(&format!("/{number}"), &entity);
+            stage.get(&format!("/{number}")).expect(200);
+        }
+        settle_on_disk(stage, 20);
+        // No byte can be written any more; not even the superblocks are what they were to be.
+        stage.ringside.limit_files(Some(0));
+        for number in 20..40 {
+            let entity = entity(pattern(30 * KIB, number), "new");
+            stage.origin.publish(&format!("/{number}"), &entity);
+            stage.get(&format!("/{number}")).expect(200);
+        }
+        wait_until("all logs to be down", || {
+            stage.ringside.metric("ringside_disk_up", &[]) == 0.0
+        });
+        for number in 0..20 {
+            let url = format!("http://ringside.test/{number}");
+            let receipt = stage.ringside.purge(&url).expect(200).text();
+            assert!(receipt.contains("\"forgettable\":true"), "{receipt}");
+            let entity = entity(format!("new {number}"), "new");
+            stage.origin.publish(&format!("/{number}"), &entity);
+        }
+        // The new process can write.
+        super::crash(stage);
+        stage.ringside.wait_until_recovered();
+        let told = stage.ringside.stderr_text();
+        assert!(told.contains("it failed"), "{told}");
+        for number in 0..20 {
+            let reply = stage.get(&format!("/{number}"));
+            reply.expect(200).expect_body(format!("new {number}"));
+        }
+        // And it is over.
+        settle_on_disk(stage, 20);
+        super::crash(stage);
+        stage.ringside.wait_until_recovered();
+        for number in 0..20 {
+            let reply = stage.get(&format!("/{number}"));
+            reply.expect_hit().expect_body(format!("new {number}"));
+        }
+    });
+}

@@ -4,6 +4,7 @@
 //! areas for checkpoints. What must stay where it is when a log grows stands before what need not:
 //! checkpoints can be made again, segments can't.
 
+use super::falls::Falls;
 use super::mark::Crc;
 use super::{pages_of, EDICTS_BYTES, PAGE};
 use crate::key::Seed;
@@ -55,6 +56,7 @@ structure!(superblock, 512 bytes {
     88 CREATED_MS: u64,
     96 LATEST_MS: u64,
     104 TOTAL_BYTES: u64,
+    112 FALLS: [u8; 128],
     508 CRC: u32,
 });
 
@@ -87,6 +89,8 @@ pub struct Superblock {
     pub latest_ms: u64,
     /// Bytes that were given to this log.
     pub total_bytes: u64,
+    /// Logs of the same shard that failed.
+    pub falls: Falls,
 }
 
 /// Why there is no log here.
@@ -126,6 +130,7 @@ impl Superblock {
         at::CREATED_MS.put(p, self.created_ms);
         at::LATEST_MS.put(p, self.latest_ms);
         at::TOTAL_BYTES.put(p, self.total_bytes);
+        at::FALLS.put(p, self.falls.encode());
         let crc = checksum(p);
         at::CRC.put(p, crc);
         page
@@ -164,6 +169,7 @@ impl Superblock {
             created_ms: at::CREATED_MS.of(page),
             latest_ms: at::LATEST_MS.of(page),
             total_bytes: at::TOTAL_BYTES.of(page),
+            falls: Falls::decode(at::FALLS.of(page)),
         };
         let layout = Layout::of(read.segment_bytes, read.segments);
         let fits = layout.is_some_and(|layout| layout.total_bytes() <= read.total_bytes);

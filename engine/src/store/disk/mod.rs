@@ -5,6 +5,7 @@
 //! |---|---|
 //! | the secret under every structure, and how one is sealed | [`mark`] |
 //! | the superblock, and where everything lies | [`layout`] |
+//! | which logs failed | [`falls`] |
 //! | one record: an object, or a list of kills | [`record`] |
 //! | a segment's header and footer, what fits, how an unsealed one is scanned | [`segment`] |
 //! | purges by decree, so that they outlive the process | [`edict`] |
@@ -29,6 +30,7 @@ mod bytes;
 
 pub mod checkpoint;
 pub mod edict;
+pub mod falls;
 pub mod keep;
 pub mod layout;
 pub mod mark;
@@ -38,6 +40,7 @@ pub mod recover;
 pub mod segment;
 pub mod walk;
 
+pub use falls::Falls;
 pub use keep::{admits, staying, Admission, Staying};
 pub use layout::{Layout, NotOurs, Superblock};
 pub use mark::{Bad, Crc, MarkKey};

@@ -49,6 +49,7 @@ fn superblock() -> Superblock {
         created_ms: 1_795_000_000_000,
         latest_ms: 1_795_000_000_001,
         total_bytes: 64 << 20,
+        falls: Falls::default(),
     }
 }
 

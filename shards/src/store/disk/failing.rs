@@ -5,6 +5,9 @@
 //! safe, and nothing is taken. From time to time it is tried to begin anew: the superblock says
 //! from which segment on records count, and all that were there before are void, among them those
 //! that a kill could not reach. Edicts are written again as a snapshot, since some were refused.
+//!
+//! The process may end before that. So it is noted that the log fell: by the others of its shard, by
+//! itself if it takes one page, and by a file beside it.
 
 use super::log::{Inner, Log, Mode, RETRY_MS};
 use super::orders::{Order, SlotState};
@@ -13,8 +16,11 @@ use ringside_engine::store::disk::layout::SUPERBLOCKS_AT;
 use ringside_engine::store::disk::recover::Recovery;
 use ringside_engine::store::disk::{Superblock, PAGE};
 use ringside_engine::time::Mono;
+use std::fs::File;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::thread::JoinHandle;
 
 /// What a device is given takes no longer than that, or it has failed.
 const PATIENCE_MS: u64 = 30_000;
@@ -26,6 +32,41 @@ pub(super) struct Silence {
     answers: u64,
     at: Mono,
     lasts_ms: u64,
+}
+
+/// That a log is down, for a process that is started before it is back.
+#[derive(Default)]
+pub(super) struct Fall {
+    /// It was tried to note it in its own superblock.
+    is_noted: bool,
+    /// Sets or removes the sign beside it.
+    sign: Option<JoinHandle<()>>,
+}
+
+impl Fall {
+    /// Has a sign beside the log, or none any more. On a thread of its own: no ring waits for a
+    /// directory.
+    fn sign(&mut self, path: &Option<PathBuf>, is_down: bool) {
+        let Some(path) = path.clone() else { return };
+        let before = self.sign.take();
+        let task = move || {
+            // In the order in which it went down and came back.
+            let _ = before.map(JoinHandle::join);
+            // A device that fails may refuse this too; one sign too many costs what it has.
+            let _: io::Result<()> = set_sign(&path, is_down);
+        };
+        let named = std::thread::Builder::new().name("sign".to_owned());
+        self.sign = named.spawn(task).ok();
+    }
+}
+
+fn set_sign(path: &Path, is_down: bool) -> io::Result<()> {
+    match is_down {
+        true => File::create(path)?.sync_all()?,
+        false => std::fs::remove_file(path)?,
+    }
+    let directory = path.parent().unwrap_or(path);
+    File::open(directory)?.sync_all()
 }
 
 impl Inner {
@@ -45,6 +86,8 @@ impl Inner {
         );
         self.epoch += 1;
         self.is_void |= !self.is_known;
+        self.fall.is_noted = false;
+        self.fall.sign(&log.sign, true);
         self.mode = Mode::Down {
             why,
             retry_at: Mono(log.now.get().0 + RETRY_MS),
@@ -99,6 +142,10 @@ impl Inner {
             return;
         };
         let busy = *is_trying || self.queue.is_working() || self.is_reclaiming;
+        if !busy && !self.fall.is_noted {
+            *is_trying = true;
+            return self.note_own_fall(log);
+        }
         if busy || log.now.get() < *retry_at {
             return;
         }
@@ -116,6 +163,31 @@ impl Inner {
         self.begin_anew(log);
     }
 
+    /// Says in its own superblock that it is void, if the device takes that.
+    fn note_own_fall(&mut self, log: &Rc<Log>) {
+        self.fall.is_noted = true;
+        let superblock = Superblock {
+            generation: self.superblock.generation + 1,
+            ..self.superblock.clone()
+        };
+        let (ours, panics) = (log.clone(), log.clone());
+        let task = async move {
+            let result = ours.rewrite(superblock, true).await;
+            let inner = &mut *ours.inner.borrow_mut();
+            if let Ok(superblock) = result {
+                inner.superblock = superblock;
+            }
+            inner.was_noted();
+        };
+        rt::spawn(task, move || panics.inner.borrow_mut().was_noted());
+    }
+
+    fn was_noted(&mut self) {
+        if let Mode::Down { is_trying, .. } = &mut self.mode {
+            *is_trying = false;
+        }
+    }
+
     fn begin_anew(&mut self, log: &Rc<Log>) {
         let epoch = self.epoch;
         let superblock = Superblock {
@@ -126,7 +198,7 @@ impl Inner {
         };
         let (ours, panics) = (log.clone(), log.clone());
         let task = async move {
-            let result = ours.take_again(superblock).await;
+            let result = ours.rewrite(superblock, false).await;
             let inner = &mut *ours.inner.borrow_mut();
             if inner.epoch == epoch {
                 match result {
@@ -157,6 +229,7 @@ impl Inner {
     fn is_back(&mut self, log: &Rc<Log>, superblock: Superblock) {
         log.say("back", "is back, and begins empty");
         self.superblock = superblock;
+        self.fall.sign(&log.sign, false);
         self.is_void = false;
         self.mode = Mode::Up;
         self.reclaim(log);
@@ -181,9 +254,29 @@ impl Inner {
 }
 
 impl Log {
+    /// Of a log that is down, the generation up to which it is void.
+    pub(super) fn fallen(&self) -> Option<u64> {
+        let inner = self.inner.borrow();
+        let is_down = matches!(inner.mode, Mode::Down { .. });
+        is_down.then_some(inner.superblock.generation)
+    }
+
+    /// Notes that the log of this shard on another device is void up to this generation.
+    pub(super) fn note_fall(self: &Rc<Self>, device: u16, generation: u64) {
+        let inner = &mut *self.inner.borrow_mut();
+        if matches!(inner.mode, Mode::Up) && inner.superblock.falls.note(device, generation) {
+            inner.write_superblock(self);
+        }
+    }
+
     /// Makes sure that it is still our device, and writes a superblock after which all that was
-    /// there is void. Either copy, once it is flushed, is enough.
-    async fn take_again(self: &Rc<Self>, mut superblock: Superblock) -> io::Result<Superblock> {
+    /// there is void: by its numbers, or since it says that the log fell. Either copy, once it is
+    /// flushed, is enough.
+    async fn rewrite(
+        self: &Rc<Self>,
+        mut superblock: Superblock,
+        falls: bool,
+    ) -> io::Result<Superblock> {
         self.disk.reopen().await?;
         let mut is_ours = false;
         for at in SUPERBLOCKS_AT {
@@ -200,6 +293,10 @@ impl Log {
         }
         if !is_ours {
             return Err(io::Error::other("there is no store of ours any more"));
+        }
+        if falls {
+            let (device, generation) = (superblock.device, superblock.generation);
+            superblock.falls.note(device, generation);
         }
         let page = Pages::of(&superblock.encode()).ok_or(io::ErrorKind::OutOfMemory)?;
         let page = Part::whole(page);

@@ -12,7 +12,7 @@
 
 use super::checkpointing::Checkpointing;
 use super::edicts::EdictsArea;
-use super::failing::Silence;
+use super::failing::{Fall, Silence};
 use super::orders::{LogId, Order, SlotState};
 use super::packing;
 use super::reads::Reads;
@@ -38,6 +38,7 @@ use ringside_engine::store::disk::{
 use ringside_engine::time::Mono;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::mpsc::SyncSender;
 
@@ -52,6 +53,8 @@ const PENDING_MAX: usize = 1 << 18;
 pub(super) struct Log {
     pub(super) id: LogId,
     pub(super) path: String,
+    /// Beside its file: says that it is void, if nothing else can.
+    pub(super) sign: Option<PathBuf>,
     pub(super) disk: Disk,
     pub(super) layout: Layout,
     pub(super) mark: MarkKey,
@@ -97,6 +100,7 @@ pub(super) struct Inner {
     pub(super) checkpointing: Checkpointing,
     pub(super) is_closing: bool,
     pub(super) silence: Silence,
+    pub(super) fall: Fall,
     settled_at: Mono,
 }
 
@@ -144,6 +148,7 @@ impl Log {
         let Opening {
             id,
             path,
+            sign,
             disk,
             superblock,
             is_new,
@@ -174,12 +179,14 @@ impl Log {
             checkpointing: Checkpointing::new(now),
             is_closing: false,
             silence: Silence::default(),
+            fall: Fall::default(),
             settled_at: now,
             superblock,
         };
         let log = Rc::new(Log {
             id,
             path,
+            sign,
             disk,
             layout,
             mark: inner.superblock.mark_key(),

@@ -41,6 +41,7 @@ use ringside_engine::store::disk::{Kill, KillForce, Superblock, PAGE};
 use ringside_engine::time::Mono;
 use staging::Staging;
 use std::future::{Future, IntoFuture};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::mpsc::SyncSender;
@@ -72,6 +73,8 @@ pub struct Opening {
     pub id: LogId,
     /// Where, for messages.
     pub path: String,
+    /// A file beside it, whose presence says that it is void; none for a part of a device.
+    pub sign: Option<PathBuf>,
     /// Its part of the device.
     pub disk: Disk,
     /// As it is on the medium.
@@ -308,6 +311,17 @@ impl DiskCache {
         for log in &self.logs {
             log.tick(now, snapshot);
         }
+        self.note_falls();
+    }
+
+    /// A log that is down does not hear of what is purged: the others remember that for it.
+    fn note_falls(&self) {
+        for log in &self.logs {
+            if let Some(generation) = log.fallen() {
+                let others = self.logs.iter();
+                others.for_each(|other| other.note_fall(log.id.device, generation));
+            }
+        }
     }
 
     /// Messages for the operator, since the last call.
@@ -396,8 +410,8 @@ pub struct Kept(Vec<(Rc<Log>, Asked)>);
 /// What is waited for, and in which epoch of the log; or that it is down.
 type Asked = Result<(Goal, u32), ()>;
 
-/// A device is down: what it held counts for nothing while this process runs, and if the device
-/// comes back while it does, but it may be found again by a process that is started later.
+/// A device is down: what it held counts for nothing while this process runs, and after that if it
+/// could be noted anywhere that it failed (docs/store.md, "Logs that fail").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotKept;
 

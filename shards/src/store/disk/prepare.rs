@@ -10,6 +10,7 @@
 //! | the same, larger or smaller than it should be | segments are added, or those at the end are given up |
 //! | our log, for another number of shards | a new log: its keys have other homes now |
 //! | our log, that missed a run of the others | a new log: what it has may have been purged since (`run`) |
+//! | our log, that failed in the last run and is known to (`decide::falls`) | a new log, for the same reason |
 //! | our log, not pre-written to its end | it goes on from there |
 //! | a log of another data set, another version, a file system, anything else | refused; made anew only if forced |
 //!
@@ -58,6 +59,8 @@ pub struct PreparedLog {
     pub superblock: Superblock,
     /// It holds nothing yet.
     pub is_new: bool,
+    /// A file beside it, whose presence says that it is void; none for a part of a device.
+    pub sign: Option<PathBuf>,
     /// Nobody else has it while this is open; of a device, that of its first log.
     pub lock: File,
 }
@@ -143,6 +146,7 @@ pub fn prepare(
         seed,
         shards: u16::try_from(shards).unwrap_or(u16::MAX),
         run: run::latest(decide::ours(&sites, set)),
+        falls: decide::falls(&sites, set),
         now_ms: chance.now_ms,
         force,
     };
@@ -276,6 +280,10 @@ fn carry_out(
         }
         let is_changed = !matches!(fate, Fate::Stays);
         let superblock = write::pre_write(&place, superblock, is_changed, watcher)?;
+        let sign = place.sign();
+        if let (Some(sign), true) = (&sign, place.is_void) {
+            std::fs::remove_file(sign)?;
+        }
         logs.push(PreparedLog {
             id: LogId {
                 shard: place.shard,
@@ -285,6 +293,7 @@ fn carry_out(
             base: place.base,
             is_new: superblock.valid_from == decide::NEVER_USED,
             superblock,
+            sign,
             lock: place.file,
         });
     }

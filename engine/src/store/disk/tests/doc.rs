@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::store::disk::bytes::Table;
-use crate::store::disk::{checkpoint, edict, layout, record, segment};
+use crate::store::disk::{checkpoint, edict, falls, layout, record, segment};
 use alloc::string::{String, ToString};
 use std::format;
 
@@ -11,6 +11,7 @@ const DOC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/store.md");
 /// Every structure, by the name of its table.
 const STRUCTURES: &[(&str, Table)] = &[
     ("superblock", layout::superblock::TABLE),
+    ("fall", falls::fall::TABLE),
     ("segment header", segment::header::TABLE),
     ("event", segment::event::TABLE),
     ("trailer", segment::trailer::TABLE),

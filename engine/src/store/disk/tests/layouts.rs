@@ -300,3 +300,31 @@ fn another_log_has_another_mark() {
         assert_eq!(same, n == 5, "{n}");
     }
 }
+
+#[test]
+fn a_fall_counts_until_the_log_is_begun_anew() {
+    let log = |device: u16, generation: u64| Superblock {
+        device,
+        generation,
+        ..superblock()
+    };
+    let mut falls = Falls::default();
+    assert!(!falls.has(&log(0, 0)) && !falls.has(&log(0, 5)));
+    assert!(falls.note(0, 5) && !falls.note(0, 5) && !falls.note(0, 4));
+    for (device, generation, has) in [(0, 5, true), (0, 4, true), (0, 6, false), (1, 5, false)] {
+        assert_eq!(falls.has(&log(device, generation)), has, "{generation}");
+    }
+    // All of a set may fail, and those of earlier runs give way.
+    for device in 1..8 {
+        assert!(falls.note(device, 100 + u64::from(device)));
+    }
+    assert!(falls.note(0, 200) && falls.note(9, 300));
+    for (device, generation, has) in [(0, 200, true), (9, 300, true), (1, 101, false)] {
+        assert_eq!(falls.has(&log(device, generation)), has, "{device}");
+    }
+    let held = Superblock {
+        falls,
+        ..superblock()
+    };
+    assert_eq!(Superblock::decode(&held.encode()), Ok(held));
+}

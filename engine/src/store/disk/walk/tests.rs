@@ -3,10 +3,10 @@
 use super::*;
 use crate::key::{Key, Seed};
 use crate::store::disk::checkpoint::{encode_slots, ENTRY_BYTES, SLOTS_AT};
-use crate::store::disk::edict;
 use crate::store::disk::mark::Crc;
 use crate::store::disk::record::{encode, encode_kills, pages_for, Kill, KillForce, Record};
 use crate::store::disk::segment::{encode_footer, Event, SegmentHeader};
+use crate::store::disk::{edict, Falls};
 use std::vec;
 use std::vec::Vec;
 
@@ -43,6 +43,7 @@ impl Log {
             created_ms: 5,
             latest_ms: 5,
             total_bytes: layout.total_bytes(),
+            falls: Falls::default(),
         };
         let key = superblock.mark_key();
         let mut log = Log {

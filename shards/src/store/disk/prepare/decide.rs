@@ -3,20 +3,22 @@
 use super::place::{segment_bytes, Place, Site};
 use super::{run, Refused};
 use ringside_engine::key::Seed;
-use ringside_engine::store::disk::{Layout, NotOurs, Superblock};
+use ringside_engine::store::disk::{Falls, Layout, NotOurs, Superblock};
 use std::path::Path;
 
 /// What a log is valid from until it takes part in a run.
 pub(super) const NEVER_USED: u64 = 0;
 
 /// What holds for all logs.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Terms {
     pub(super) set: u128,
     pub(super) seed: Seed,
     pub(super) shards: u16,
     /// The last run of the set.
     pub(super) run: u64,
+    /// What logs failed, by shard.
+    pub(super) falls: Vec<(u16, Falls)>,
     pub(super) now_ms: u64,
     pub(super) force: bool,
 }
@@ -54,6 +56,12 @@ pub(super) fn ours(sites: &[Site], set: u128) -> impl Iterator<Item = &Superbloc
     let held = sites.iter().flat_map(|site| site.places.iter());
     held.filter_map(|place| place.found.as_ref().ok())
         .filter(move |held| held.set == set)
+}
+
+/// What the logs of each shard say of each other's failing, and of their own.
+pub(super) fn falls(sites: &[Site], set: u128) -> Vec<(u16, Falls)> {
+    let each = ours(sites, set).map(|held| (held.shard, held.falls));
+    each.collect()
 }
 
 /// The data set that the logs belong to; none when there is no log yet.
@@ -183,6 +191,8 @@ fn kept(
         "it is a copy of another log".to_owned()
     } else if run::missed(held, terms.run) {
         "the server has run without it, and may have been told to purge what it holds".to_owned()
+    } else if fell(place, held, terms) {
+        "it failed, and may hold what was purged then".to_owned()
     } else if place.there < held.prepared_bytes {
         // What was purged may have stood there.
         "its end was cut off".to_owned()
@@ -192,6 +202,12 @@ fn kept(
         "its segments are too long for its new size".to_owned()
     };
     Ok(anew(place, number, terms, held.prepared_bytes, Some(why)))
+}
+
+/// Whether it failed, and was not begun anew since.
+fn fell(place: &Place, held: &Superblock, terms: &Terms) -> bool {
+    let mut of_shard = terms.falls.iter().filter(|(shard, _)| *shard == held.shard);
+    place.is_void || of_shard.any(|(_, falls)| falls.has(held))
 }
 
 fn resized(place: &Place, held: &Superblock, layout: Layout) -> (Superblock, Fate) {
@@ -245,6 +261,7 @@ fn anew(
         created_ms: before.map_or(terms.now_ms, |held| terms.now_ms.max(held.created_ms + 1)),
         latest_ms: before.map_or(0, |held| held.latest_ms),
         total_bytes: place.bytes,
+        falls: Falls::default(),
     };
     (superblock, Fate::Begins { why })
 }

@@ -32,6 +32,8 @@ pub(super) struct Place {
     pub(super) bytes: u64,
     pub(super) shard: u16,
     pub(super) is_file: bool,
+    /// It failed, and the sign of that is beside it.
+    pub(super) is_void: bool,
     /// Bytes from its beginning to the end of its file or device.
     pub(super) there: u64,
     /// For reading and writing whole pages past the kernel's cache; locked.
@@ -42,6 +44,11 @@ pub(super) struct Place {
 /// The file of a shard's log.
 pub fn file_of(directory: &Path, shard: usize) -> PathBuf {
     directory.join(format!("ringside-{shard}.store"))
+}
+
+/// What says that a shard's log is void, if nothing could be written into it (docs/store.md).
+fn sign_of(directory: &Path, shard: usize) -> PathBuf {
+    directory.join(format!("ringside-{shard}.void"))
 }
 
 /// Opens the places of all logs on one disk.
@@ -114,6 +121,7 @@ fn files(disk: &DiskPlan, shards: usize) -> Result<Site, Trouble> {
             bytes: share,
             shard: u16::try_from(shard).unwrap_or(u16::MAX),
             is_file: true,
+            is_void: sign_of(&disk.path, shard).exists(),
             there: file.metadata()?.len(),
             file,
             found,
@@ -155,6 +163,7 @@ fn slices(disk: &DiskPlan, shards: usize) -> Result<Site, Trouble> {
             bytes: share,
             shard: u16::try_from(shard).unwrap_or(u16::MAX),
             is_file: false,
+            is_void: false,
             there: whole - base,
             file,
             found,
@@ -243,6 +252,11 @@ pub(super) fn read_some(file: &File, pages: &mut Pages, at: u64) -> io::Result<u
 }
 
 impl Place {
+    /// Where the sign that it is void would be.
+    pub(super) fn sign(&self) -> Option<PathBuf> {
+        self.is_file.then(|| self.path.with_extension("void"))
+    }
+
     /// For messages.
     pub(super) fn shown(&self) -> String {
         match self.is_file {
@@ -272,6 +286,8 @@ impl Site {
             });
             if number.is_some_and(|number| number >= shards) && is_of_set(&path, set) {
                 std::fs::remove_file(&path)?;
+                // Mostly there is none; and a new log would only begin anew.
+                let _: io::Result<()> = std::fs::remove_file(path.with_extension("void"));
                 let shown = path.display();
                 watcher.say(&format!(
                     "{shown}: removed, there is no such shard any more"

@@ -51,6 +51,7 @@ pub(super) fn missed(superblock: &Superblock, latest: u64) -> bool {
 mod tests {
     use super::*;
     use ringside_engine::key::Seed;
+    use ringside_engine::store::disk::Falls;
 
     fn log(generation: u64) -> Superblock {
         Superblock {
@@ -67,6 +68,7 @@ mod tests {
             created_ms: 0,
             latest_ms: 0,
             total_bytes: 0,
+            falls: Falls::default(),
         }
     }
 

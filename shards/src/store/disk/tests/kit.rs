@@ -10,7 +10,7 @@ use ringside_engine::key::{Key, Seed};
 use ringside_engine::store::disk::checkpoint::{encode_slots, Header, SLOTS_AT};
 use ringside_engine::store::disk::layout::SUPERBLOCKS_AT;
 use ringside_engine::store::disk::walk::{Found, Walk};
-use ringside_engine::store::disk::{Crc, Layout, Superblock, PAGE};
+use ringside_engine::store::disk::{Crc, Falls, Layout, Superblock, PAGE};
 use ringside_engine::time::Mono;
 use std::rc::Rc;
 use std::sync::mpsc::{sync_channel, Receiver};
@@ -39,6 +39,7 @@ pub(super) fn superblock(segments: u32) -> Superblock {
         created_ms: 5,
         latest_ms: 5,
         total_bytes,
+        falls: Falls::default(),
     }
 }
 
@@ -71,6 +72,7 @@ impl Process {
         let opening = Opening {
             id: ID,
             path: "simulated".to_owned(),
+            sign: None,
             disk: Disk::simulated(device),
             superblock,
             is_new,

@@ -1,15 +1,15 @@
 //! The disk cache as it goes when nothing is amiss.
 
-use super::super::{Behind, DeviceState, DiskCache, DiskNews, Opening};
+use super::super::{Behind, DeviceState, DiskCache, DiskNews, LogId, Opening};
 use super::kit::*;
-use crate::rt::disk::simulated::SimulatedDisk;
+use crate::rt::disk::simulated::{Fault, SimulatedDisk};
 use crate::rt::disk::TestFile;
 use crate::rt::{self, Disk, Pages, Part};
 use crate::store::arena::Budget;
 use crate::store::object::Object;
 use ringside_engine::key::Key;
 use ringside_engine::store::disk::layout::SUPERBLOCKS_AT;
-use ringside_engine::store::disk::KillForce;
+use ringside_engine::store::disk::{KillForce, Superblock};
 use ringside_engine::time::Mono;
 use std::future::IntoFuture;
 use std::rc::Rc;
@@ -84,6 +84,7 @@ fn objects_come_back_from_a_real_file() {
         let opening = Opening {
             id: ID,
             path: "a file".to_owned(),
+            sign: None,
             disk: disk.clone(),
             superblock: superblock.clone(),
             is_new: true,
@@ -411,6 +412,81 @@ fn a_device_that_hangs_goes_down_and_nobody_waits_for_it() {
         while device.step() {
             breathe().await;
         }
+    })
+    .unwrap();
+}
+
+/// What the superblock on a device says.
+fn superblock_on(device: &SimulatedDisk) -> Superblock {
+    Superblock::read(&device.look(0, 128 * 1024).unwrap()).unwrap()
+}
+
+#[test]
+fn that_a_log_fell_is_on_the_other_devices_and_on_its_own() {
+    let devices = [device(6, 1), device(6, 2)];
+    rt::run(async {
+        let budget = Budget::new(16 << 20);
+        let mut now = Mono(1000);
+        let openings = (0..).zip(&devices).map(|(number, device)| {
+            let superblock = Superblock {
+                device: number,
+                ..superblock(6)
+            };
+            for at in SUPERBLOCKS_AT {
+                device.put(at, &superblock.encode());
+            }
+            Opening {
+                id: LogId {
+                    shard: 0,
+                    device: number,
+                },
+                path: "simulated".to_owned(),
+                sign: None,
+                disk: Disk::simulated(device),
+                superblock,
+                is_new: true,
+                reads_max: 2,
+            }
+        });
+        let cache = DiskCache::new(openings.collect(), budget, None, now);
+        settle(&cache, &mut now).await;
+        let ups = || -> Vec<bool> {
+            let status = cache.status();
+            let ups = status.iter().map(|one| one.state == DeviceState::Up);
+            ups.collect()
+        };
+        assert_eq!(ups(), [true, true]);
+        // It takes no more at all: the other one knows.
+        devices[0].fault(Fault::Gone);
+        let edict = || cache.edict(b"one".to_vec(), &no_edicts);
+        assert!(edict().await.is_err());
+        settle(&cache, &mut now).await;
+        assert_eq!(ups(), [false, true]);
+        let held = superblock_on(&devices[0]);
+        assert!(superblock_on(&devices[1]).falls.has(&held));
+        assert!(!held.falls.has(&held));
+        // Back and begun anew, it counts.
+        devices[0].fault(Fault::None);
+        for _ in 0..20 {
+            settle(&cache, &mut now).await;
+        }
+        assert_eq!(ups(), [true, true]);
+        let held = superblock_on(&devices[0]);
+        assert!(!superblock_on(&devices[1]).falls.has(&held));
+        // One write fails: its own superblock says so at once, long before it is tried again.
+        devices[0].fail_in(0, libc::EIO);
+        assert!(edict().await.is_err());
+        settle(&cache, &mut now).await;
+        assert_eq!(ups(), [false, true]);
+        let held = superblock_on(&devices[0]);
+        assert!(held.falls.has(&held));
+        for _ in 0..20 {
+            settle(&cache, &mut now).await;
+        }
+        assert_eq!(ups(), [true, true]);
+        let held = superblock_on(&devices[0]);
+        assert!(!held.falls.has(&held));
+        assert!(!superblock_on(&devices[1]).falls.has(&held));
     })
     .unwrap();
 }

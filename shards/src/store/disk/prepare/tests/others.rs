@@ -201,3 +201,41 @@ fn one_disk_by_two_names_is_refused() {
     std::os::unix::fs::symlink(&a.path, &link.path).unwrap();
     check_refused(&[a, link], 1, &["in use", "named twice"]);
 }
+
+#[test]
+fn a_log_that_failed_begins_empty() {
+    let directory = Directory::new("failed");
+    let both = ["a", "b"].map(|name| directory.disk(name, 64 * MIB));
+    // Said by the other log of its shard, by itself, by a file beside it.
+    for way in 0..3 {
+        let (first, _) = ready(&both, 2, 5);
+        first.logs.iter().for_each(|log| write_segment(log, 0, 1));
+        let of = |device: u16| first.logs.iter().find(|log| log.id.device == device);
+        let (fallen, other) = (of(0).unwrap(), of(1).unwrap());
+        let generation = fallen.superblock.generation;
+        let note = |log: &PreparedLog| {
+            let mut superblock = log.superblock.clone();
+            superblock.falls.note(0, generation);
+            write::write_superblock(&log.lock, 0, &superblock).unwrap();
+        };
+        match way {
+            0 => note(other),
+            1 => note(fallen),
+            _ => drop(File::create(fallen.sign.as_ref().unwrap()).unwrap()),
+        }
+        let shard = usize::from(fallen.id.shard);
+        drop(first);
+        let (again, notes) = ready(&both, 2, 6);
+        assert!(notes.has("it failed"), "{way} {:?}", notes.said);
+        for log in &again.logs {
+            let is_it = log.id.device == 0 && usize::from(log.id.shard) == shard;
+            assert_eq!(log.is_new, is_it, "{way} {:?}", log.id);
+            assert_eq!(segments(log).is_empty(), is_it, "{way} {:?}", log.id);
+        }
+        // That is over then.
+        again.logs.iter().for_each(|log| write_segment(log, 1, 2));
+        drop(again);
+        let (third, _) = ready(&both, 2, 7);
+        assert!(third.logs.iter().all(|log| segments(log)[0] == 2), "{way}");
+    }
+}
