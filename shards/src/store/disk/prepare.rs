@@ -261,22 +261,25 @@ fn carry_out(
         if let Some(why) = fate.why() {
             watcher.say(&format!("{shown}: {why}"));
         }
-        let (superblock, blank_from) = match fate {
-            Fate::Stays => (superblock, None),
-            Fate::Begins { .. } => (superblock, Some(0)),
-            Fate::Grows { from, .. } => (superblock, Some(from)),
+        let superblock = match fate {
             Fate::Shrinks { .. } => match write::without_the_last(&place, &superblock)? {
-                Some(kept) => (kept, None),
+                Some(kept) => kept,
                 None => {
                     watcher.say(&format!(
                         "{shown}: what is given up is damaged: it begins empty"
                     ));
-                    (decide::emptied(&place, superblock, terms), Some(0))
+                    decide::emptied(&place, superblock, terms)
                 }
             },
+            _ => superblock,
         };
-        if let Some(slot) = blank_from {
-            write::blank(&place, &superblock, slot)?;
+        if superblock.valid_from == decide::NEVER_USED {
+            // Or else half of what is cleared would count after a crash. And what was begun so is
+            // cleared again: it is not known how far that came.
+            write::write_superblock(&place.file, place.base, &superblock)?;
+            write::blank(&place, &superblock, 0, watcher)?;
+        } else if let Fate::Grows { from, .. } = fate {
+            write::blank(&place, &superblock, from, watcher)?;
         }
         let is_changed = !matches!(fate, Fate::Stays);
         let superblock = write::pre_write(&place, superblock, is_changed, watcher)?;

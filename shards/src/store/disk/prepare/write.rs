@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 /// Zeros written at once.
 const STRIDE_BYTES: usize = 4 << 20;
+/// Slots that are cleared before it is asked whether to leave off.
+const SLOTS_AT_ONCE: u32 = 256;
 /// After so many bytes, or so long, it is noted how far the pre-writing is: it is resumed there.
 const NOTED_BYTES: u64 = if cfg!(test) { 8 << 20 } else { 1 << 30 };
 const NOTED_EVERY: Duration = Duration::from_secs(5);
@@ -56,7 +58,12 @@ pub(super) fn without_the_last(
 
 /// Clears what another log has left where this one looks before it writes: its edicts, and the first
 /// page of each segment from this one on. What was never written is zeros already, or will be.
-pub(super) fn blank(place: &Place, superblock: &Superblock, from: u32) -> Result<(), Trouble> {
+pub(super) fn blank(
+    place: &Place,
+    superblock: &Superblock,
+    from: u32,
+    watcher: &mut dyn Watcher,
+) -> Result<(), Trouble> {
     let layout = superblock.layout();
     let was_written = |at: u64| at < superblock.prepared_bytes;
     if from == 0 && was_written(layout.edicts_at[0]) {
@@ -70,6 +77,12 @@ pub(super) fn blank(place: &Place, superblock: &Superblock, from: u32) -> Result
         let at = layout.slot_at(slot);
         if !was_written(at) {
             break;
+        }
+        if slot % SLOTS_AT_ONCE == 0 && watcher.is_stopped() {
+            return refused(format!(
+                "stopped while {} was being cleared; the next start does that",
+                place.shown()
+            ));
         }
         place.file.write_all_at(&page, place.base + at)?;
     }

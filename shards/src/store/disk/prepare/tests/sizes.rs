@@ -195,3 +195,39 @@ fn small_logs_have_short_segments() {
         assert_eq!(u64::from(bytes), segment_mib * MIB, "{mib}");
     }
 }
+
+#[test]
+fn what_is_half_cleared_is_not_the_old_log_any_more() {
+    let directory = Directory::new("half");
+    let disks = [directory.disk("a", 64 * MIB)];
+    let (first, _) = ready(&disks, 1, 5);
+    let log = &first.logs[0];
+    write_segment(log, 0, 1);
+    let (path, edicts_at) = (log.path.clone(), log.superblock.layout().edicts_at[0]);
+    let file = File::options().write(true).open(&path).unwrap();
+    file.write_all_at(b"what was decreed", edicts_at).unwrap();
+    std::fs::write(log.sign.as_ref().unwrap(), "").unwrap();
+    drop(first);
+    let mut notes = Notes {
+        stop_after: Some(0),
+        ..Notes::default()
+    };
+    let stopped = attempt(&disks, 1, chance(6), false, &mut notes);
+    assert!(stopped.unwrap_err().0.contains("being cleared"));
+    let page = |at: u64| {
+        let mut page = vec![0; PAGE];
+        File::open(&path)
+            .unwrap()
+            .read_exact_at(&mut page, at)
+            .unwrap();
+        page
+    };
+    assert_eq!(page(edicts_at), [0; PAGE], "the decrees are gone");
+    let held = superblock_of(&path);
+    assert_eq!((held.valid_from, held.created_ms), (0, 6));
+    let segment = held.layout().slot_at(0);
+    assert_ne!(page(segment), [0; PAGE], "not yet cleared");
+    let (second, _) = ready(&disks, 1, 7);
+    assert_eq!(new_logs(&second), [true]);
+    assert_eq!(page(segment), [0; PAGE]);
+}
