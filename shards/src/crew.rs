@@ -304,6 +304,7 @@ fn open_disk(berth: &mut Berth) -> Option<Rc<DiskCache>> {
                 openings.push(Opening {
                     id: log.id,
                     path: log.path.display().to_string(),
+                    position: log.position,
                     sign: log.sign,
                     disk,
                     superblock: log.superblock,

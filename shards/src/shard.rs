@@ -24,7 +24,6 @@ use ringside_engine::time::{Mono, Wall};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
@@ -710,6 +709,9 @@ impl Shard {
                 purges.all(Force::Soft, rt::now());
             }
         }
+        if let DiskNews::Recovered { walked, .. } = &news {
+            rt::not_before(Mono(walked.latest_ms.saturating_add(1)));
+        }
         disk.adopt(news, &|| self.edicts());
     }
 
@@ -721,11 +723,8 @@ impl Shard {
         if !is_next_second {
             return;
         }
-        let disks = &self.setting.plan.disks;
         for status in disk.status() {
-            let path = Path::new(&status.path);
-            let number = disks.iter().position(|disk| path.starts_with(&disk.path));
-            if let Some(counters) = number.and_then(|number| self.counters.disks.get(number)) {
+            if let Some(counters) = self.counters.disks.get(status.position) {
                 fill(counters, &status);
             }
         }

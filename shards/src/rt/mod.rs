@@ -25,7 +25,7 @@ mod stream;
 
 pub use bell::{Bell, Ringer};
 pub use buffer::Buffer;
-pub use clock::{begin, now, now_us, wall};
+pub use clock::{begin, not_before, now, now_us, wall};
 pub use deadline::{sweep, When};
 pub use disk::{open_direct, Disk};
 pub use gather::{Gather, GATHER_PARTS};

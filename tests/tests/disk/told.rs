@@ -172,3 +172,18 @@ fn a_store_is_made_with_a_word_about_it_and_only_once() {
         stage.client().ask(&Ask::get("/a")).expect(200);
     });
 }
+
+#[test]
+fn disks_that_lie_within_each_other_are_told_apart() {
+    let disks = "\n[[disk]]\npath = \"SCRATCH/outer\"\nsize = \"128MiB\"\n\
+        \n[[disk]]\npath = \"SCRATCH/outer/inner\"\nsize = \"64MiB\"\n";
+    let setup = ringside_tests::Setup::new().memory("64MiB").more(disks);
+    check_disk(&[1], &setup, |stage| {
+        wait_until("both sizes to be told", || {
+            let disks = stage.ringside.disks();
+            let size = |number: usize| disks[number]["size_bytes"].as_u64().unwrap_or(0);
+            let mib = |number: usize| size(number) >> 20;
+            (65..=128).contains(&mib(0)) && (1..=64).contains(&mib(1))
+        });
+    });
+}

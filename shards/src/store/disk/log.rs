@@ -53,6 +53,7 @@ const PENDING_MAX: usize = 1 << 18;
 pub(super) struct Log {
     pub(super) id: LogId,
     pub(super) path: String,
+    pub(super) position: usize,
     /// Beside its file: says that it is void, if nothing else can.
     pub(super) sign: Option<PathBuf>,
     pub(super) disk: Disk,
@@ -148,6 +149,7 @@ impl Log {
         let Opening {
             id,
             path,
+            position,
             sign,
             disk,
             superblock,
@@ -186,6 +188,7 @@ impl Log {
         let log = Rc::new(Log {
             id,
             path,
+            position,
             sign,
             disk,
             layout,

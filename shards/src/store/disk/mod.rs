@@ -73,6 +73,8 @@ pub struct Opening {
     pub id: LogId,
     /// Where, for messages.
     pub path: String,
+    /// The position of its disk among those of the Plan.
+    pub position: usize,
     /// A file beside it, whose presence says that it is void; none for a part of a device.
     pub sign: Option<PathBuf>,
     /// Its part of the device.

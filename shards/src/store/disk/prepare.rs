@@ -55,6 +55,8 @@ pub struct PreparedLog {
     pub path: PathBuf,
     /// Where in it the log begins.
     pub base: u64,
+    /// The position of its disk among those of the Plan.
+    pub position: usize,
     /// What it says of itself.
     pub superblock: Superblock,
     /// It holds nothing yet.
@@ -135,8 +137,8 @@ pub fn prepare(
 ) -> Result<Prepared, Refused> {
     let mut left_out = Vec::new();
     let mut sites = Vec::new();
-    for disk in disks {
-        let found = place::look(disk, shards);
+    for (position, disk) in disks.iter().enumerate() {
+        let found = place::look(disk, position, shards);
         let path = disk.path.clone();
         sites.extend(unless_it_fails(found, path, &mut left_out, watcher)?);
     }
@@ -256,6 +258,7 @@ fn carry_out(
     site.remove_surplus(terms.shards, terms.set, watcher)?;
     site.has_room(&fates)?;
     let mut logs = Vec::new();
+    let position = site.position;
     for (place, (superblock, fate)) in site.places.into_iter().zip(fates) {
         let shown = place.shown();
         if let Some(why) = fate.why() {
@@ -294,6 +297,7 @@ fn carry_out(
             },
             path: place.path,
             base: place.base,
+            position,
             is_new: superblock.valid_from == decide::NEVER_USED,
             superblock,
             sign,

@@ -47,7 +47,12 @@ impl Log {
                 }
             }
             DiskNews::Progress { done, of, .. } => inner.recovered = (done, of),
-            DiskNews::Recovered { unreadable, .. } => {
+            DiskNews::Recovered {
+                unreadable, walked, ..
+            } => {
+                // The superblock knew it as of the last checkpoint.
+                let latest_ms = &mut inner.superblock.latest_ms;
+                *latest_ms = walked.latest_ms.max(*latest_ms);
                 if unreadable > 0 {
                     let text = format!("{unreadable} segments could not be read");
                     self.say("unreadable", &text);

@@ -192,6 +192,8 @@ pub enum DeviceState {
 pub struct DeviceStatus {
     /// Which log.
     pub log: LogId,
+    /// The position of its disk among those of the Plan.
+    pub position: usize,
     /// Where it is.
     pub path: String,
     /// What it does.
@@ -275,6 +277,7 @@ impl Log {
         let filled = inner.slots.iter().filter(|slot| slot.seq > 0).count();
         DeviceStatus {
             log: self.id,
+            position: self.position,
             path: self.path.clone(),
             state,
             segments: self.layout.segments,

@@ -20,6 +20,8 @@ const SEGMENTS_WANTED: u64 = 64;
 /// One disk, with all its logs.
 pub(super) struct Site {
     pub(super) path: PathBuf,
+    /// Among the disks of the Plan.
+    pub(super) position: usize,
     pub(super) is_device: bool,
     /// By shard.
     pub(super) places: Vec<Place>,
@@ -52,12 +54,12 @@ fn sign_of(directory: &Path, shard: usize) -> PathBuf {
 }
 
 /// Opens the places of all logs on one disk.
-pub(super) fn look(disk: &DiskPlan, shards: usize) -> Result<Site, Trouble> {
+pub(super) fn look(disk: &DiskPlan, position: usize, shards: usize) -> Result<Site, Trouble> {
     let path = &disk.path;
     let shown = path.display();
     match std::fs::metadata(path) {
-        Ok(held) if held.file_type().is_block_device() => slices(disk, shards),
-        Ok(held) if held.is_dir() => files(disk, shards),
+        Ok(held) if held.file_type().is_block_device() => slices(disk, position, shards),
+        Ok(held) if held.is_dir() => files(disk, position, shards),
         Ok(_) => refused(format!(
             "[disk] path {shown} is neither a directory nor a block device"
         )),
@@ -67,7 +69,7 @@ pub(super) fn look(disk: &DiskPlan, shards: usize) -> Result<Site, Trouble> {
                 return Err(error.into());
             }
             make_directory(path)?;
-            files(disk, shards)
+            files(disk, position, shards)
         }
         Err(error) => Err(rights(path, error)),
     }
@@ -101,7 +103,7 @@ fn rights(path: &Path, error: io::Error) -> Trouble {
     }
 }
 
-fn files(disk: &DiskPlan, shards: usize) -> Result<Site, Trouble> {
+fn files(disk: &DiskPlan, position: usize, shards: usize) -> Result<Site, Trouble> {
     let Some(size) = disk.size_bytes else {
         return refused(format!(
             "[disk] {} is a directory, which needs a size: size = \"100GiB\"",
@@ -129,12 +131,13 @@ fn files(disk: &DiskPlan, shards: usize) -> Result<Site, Trouble> {
     };
     Ok(Site {
         path: disk.path.clone(),
+        position,
         is_device: false,
         places: (0..shards).map(place).collect::<Result<_, Trouble>>()?,
     })
 }
 
-fn slices(disk: &DiskPlan, shards: usize) -> Result<Site, Trouble> {
+fn slices(disk: &DiskPlan, position: usize, shards: usize) -> Result<Site, Trouble> {
     let path = &disk.path;
     let whole = not_mounted(path)?.seek(SeekFrom::End(0))?;
     let size = disk.size_bytes.unwrap_or(whole);
@@ -171,6 +174,7 @@ fn slices(disk: &DiskPlan, shards: usize) -> Result<Site, Trouble> {
     }
     Ok(Site {
         path: path.clone(),
+        position,
         is_device: true,
         places,
     })

@@ -72,6 +72,7 @@ impl Process {
         let opening = Opening {
             id: ID,
             path: "simulated".to_owned(),
+            position: 0,
             sign: None,
             disk: Disk::simulated(device),
             superblock,

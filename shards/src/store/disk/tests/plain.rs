@@ -84,6 +84,7 @@ fn objects_come_back_from_a_real_file() {
         let opening = Opening {
             id: ID,
             path: "a file".to_owned(),
+            position: 0,
             sign: None,
             disk: disk.clone(),
             superblock: superblock.clone(),
@@ -441,6 +442,7 @@ fn that_a_log_fell_is_on_the_other_devices_and_on_its_own() {
                     device: number,
                 },
                 path: "simulated".to_owned(),
+                position: 0,
                 sign: None,
                 disk: Disk::simulated(device),
                 superblock,
@@ -487,6 +489,39 @@ fn that_a_log_fell_is_on_the_other_devices_and_on_its_own() {
         let held = superblock_on(&devices[0]);
         assert!(!held.falls.has(&held));
         assert!(!superblock_on(&devices[1]).falls.has(&held));
+    })
+    .unwrap();
+}
+
+#[test]
+fn the_latest_time_that_is_found_is_known_from_then_on() {
+    let device = device(6, 1);
+    rt::run(async {
+        let budget = Budget::new(16 << 20);
+        let mut now = Mono(500_000);
+        let process = Process::start(&device, budget, true, now);
+        settle(&process.cache, &mut now).await;
+        // Sealed a while after it was begun, with a checkpoint whose superblock is lost.
+        let latest = superblock_on(&device).latest_ms;
+        now.0 += 100_000;
+        process.cache.tick(now, &no_edicts);
+        close(&process, &device).await;
+        for at in SUPERBLOCKS_AT {
+            let held = superblock_on(&device);
+            let latest_ms = latest;
+            device.put(at, &Superblock { latest_ms, ..held }.encode());
+        }
+        device.crash();
+        // The clock was set back since.
+        let process = Process::start(&device, budget, false, Mono(1000));
+        let mut restart = Restart::new(&device);
+        while let Some(news) = restart.next(&device) {
+            process.cache.adopt(news, &no_edicts);
+        }
+        let log = &process.cache.logs[0];
+        log.note_fall(7, 1);
+        breathe().await;
+        assert!(superblock_on(&device).latest_ms >= now.0);
     })
     .unwrap();
 }
