@@ -3,13 +3,13 @@
 //! The index goes out table by table, over many ticks, while it changes. That is no harm: what
 //! changes meanwhile is in segments from `since_seq` on, which a restart reads anyway.
 
-use super::log::{Inner, Log, Mode};
+use super::log::{Inner, Log, Mode, OpenSegment};
 use super::orders::{Order, SlotState};
 use super::writing::{Goal, Job};
 use crate::rt::{self, oneshot, Sender};
 use ringside_engine::store::disk::layout::SUPERBLOCKS_AT;
 use ringside_engine::store::disk::places::{page_of, Places, ENTRY_BYTES};
-use ringside_engine::store::disk::Superblock;
+use ringside_engine::store::disk::{Room, Superblock};
 use ringside_engine::time::Mono;
 use std::rc::Rc;
 use std::time::Duration;
@@ -250,6 +250,20 @@ impl Inner {
         true
     }
 
+    /// Seals the segment that is prepared, with nothing in it: a start would have to look through
+    /// all of one that is not sealed.
+    fn seal_prepared(&mut self, log: &Rc<Log>) {
+        if let Some(header) = self.prepared.take() {
+            self.unsafe_segments.push_back((header, u64::MAX));
+            self.open = Some(OpenSegment {
+                header,
+                room: Room::new(log.layout.pages_per_segment()),
+                events: Vec::new(),
+            });
+            self.seal_segment(log);
+        }
+    }
+
     /// Writes both copies of the superblock, which tells the latest time of what is stored.
     pub(super) fn write_superblock(&mut self, log: &Rc<Log>) {
         if !matches!(self.mode, Mode::Up) {
@@ -283,12 +297,14 @@ impl Log {
         if let Ok(kills) = self.want(Goal::Kills(kills), epoch) {
             let _: Option<Result<(), ()>> = rt::within(KILLS_PATIENCE, kills.reached()).await;
         }
+        self.end_reclaiming().await;
         let job = {
             let inner = &mut *self.inner.borrow_mut();
             if inner.epoch != epoch {
                 return;
             }
             inner.seal_segment(self);
+            inner.seal_prepared(self);
             inner.push(self, Job::Flush)
         };
         let safe = rt::within(LAST_PATIENCE, self.safe(job, epoch)).await;
@@ -303,6 +319,24 @@ impl Log {
             inner.push(self, Job::Flush)
         };
         let _: Option<Result<(), ()>> = rt::within(LAST_PATIENCE, self.safe(job, epoch)).await;
+    }
+
+    /// Returns when no segment is being prepared, nor will be.
+    async fn end_reclaiming(&self) {
+        let ended = async {
+            loop {
+                {
+                    let inner = &mut *self.inner.borrow_mut();
+                    inner.is_ending = true;
+                    if !inner.is_reclaiming {
+                        return;
+                    }
+                }
+                rt::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        // What it leaves then is scanned after the restart.
+        let _: Option<()> = rt::within(LAST_PATIENCE, ended).await;
     }
 
     /// `false`: there is none, and what was written since the last is in footers.

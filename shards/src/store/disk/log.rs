@@ -100,6 +100,10 @@ pub(super) struct Inner {
     pub(super) recovered: (u64, u64),
     pub(super) checkpointing: Checkpointing,
     pub(super) is_closing: bool,
+    /// No segment is prepared any more.
+    pub(super) is_ending: bool,
+    /// What prepares the next segment waits for the device.
+    pub(super) is_reclaim_asking: bool,
     pub(super) silence: Silence,
     pub(super) fall: Fall,
     settled_at: Mono,
@@ -180,6 +184,8 @@ impl Log {
             recovered: (0, 0),
             checkpointing: Checkpointing::new(now),
             is_closing: false,
+            is_ending: false,
+            is_reclaim_asking: false,
             silence: Silence::default(),
             fall: Fall::default(),
             settled_at: now,

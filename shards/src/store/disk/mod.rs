@@ -33,7 +33,7 @@ pub use status::{DeviceState, DeviceStatus, Dropped};
 
 use super::arena::Budget;
 use super::object::Object;
-use crate::rt::Disk;
+use crate::rt::{self, Disk};
 use log::Log;
 use ringside_engine::key::Key;
 use ringside_engine::store::disk::places::Found;
@@ -46,13 +46,16 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::mpsc::SyncSender;
 use std::sync::Arc;
-use writing::Goal;
+use std::time::{Duration, Instant};
+use writing::{Goal, Wanted};
 
 /// Memory for writes of one shard, at most; more where its logs would be too small for a fragment.
 const STAGING_BYTES: usize = 8 << 20;
 /// And at most this part of its budget, or the second where that is too little for large records.
 const STAGING_SHARE: usize = 8;
 const STAGING_SHARE_MOST: usize = 4;
+/// Whoever waits for a purge to be noted waits so long for a log that is still being looked for.
+const HEAD_PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 300 } else { 10_000 });
 /// Records that are read for one question, at most.
 const CANDIDATES_MAX: usize = 16;
 
@@ -433,18 +436,42 @@ impl IntoFuture for Kept {
             // All are asked before any is waited for.
             let parts = self.0.into_iter();
             let wanted: Vec<_> = parts
-                .map(|(log, goal)| goal.and_then(|(goal, epoch)| log.want(goal, epoch)))
+                .map(|(log, goal)| {
+                    let (goal, epoch) = goal?;
+                    let wanted = log.want(goal, epoch)?;
+                    Ok((log, wanted))
+                })
                 .collect();
             let mut result = Ok(());
+            let began = Instant::now();
             for part in wanted {
                 let part = match part {
-                    Ok(wanted) => wanted.reached().await,
+                    Ok((log, wanted)) => unless_it_is_never_known(&log, wanted, began).await,
                     Err(()) => Err(()),
                 };
                 result = result.and(part.map_err(|()| NotKept));
             }
             result
         })
+    }
+}
+
+/// Waits for a goal; for a log whose newest segment is not found, no longer than that keeper may
+/// take. It is noted there when that is found after all, and nobody knows whether it will be.
+async fn unless_it_is_never_known(log: &Log, wanted: Wanted, began: Instant) -> Result<(), ()> {
+    let mut reached = Box::pin(wanted.reached());
+    loop {
+        let left = HEAD_PATIENCE.saturating_sub(began.elapsed());
+        let pause = left.max(Duration::from_millis(100));
+        if let Some(kept) = rt::within(pause, &mut reached).await {
+            return kept;
+        }
+        if !matches!(log.inner.borrow().mode, log::Mode::Waiting) {
+            return reached.await;
+        }
+        if began.elapsed() >= HEAD_PATIENCE {
+            return Err(());
+        }
     }
 }
 

@@ -12,11 +12,12 @@
 use super::log::{Inner, Log, Mode};
 use super::orders::SlotState;
 use super::status::Dropped;
-use crate::rt;
+use crate::rt::{self, Pages};
 use ringside_engine::store::disk::keep::{staying, Staying};
 use ringside_engine::store::disk::record::decode;
 use ringside_engine::store::disk::segment::{decode_footer, footer_extent};
 use ringside_engine::store::disk::{Event, Expect, SegmentHeader, Sheet, PAGE};
+use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ impl Inner {
     /// Starts to prepare the next segment, if none is and none is being prepared.
     pub(super) fn reclaim(&mut self, log: &Rc<Log>) {
         let wanted = self.is_known && self.prepared.is_none();
-        if !wanted || self.is_reclaiming || !matches!(self.mode, Mode::Up) {
+        if !wanted || self.is_reclaiming || self.is_ending || !matches!(self.mode, Mode::Up) {
             return;
         }
         self.is_reclaiming = true;
@@ -50,6 +51,7 @@ impl Inner {
         rt::spawn(task, move || {
             let inner = &mut *panics.inner.borrow_mut();
             inner.is_reclaiming = false;
+            inner.is_reclaim_asking = false;
             inner.leaving = None;
             inner.fail(&panics, "preparing a segment failed".to_owned());
         });
@@ -139,7 +141,7 @@ impl Log {
     /// The footer of the segment that is in a slot; `None` when it was never sealed, or is lost.
     async fn old_sheet(&self, slot: u32, old: &SlotState) -> Option<Sheet> {
         let end = self.layout.slot_at(slot) + u64::from(self.layout.segment_bytes);
-        let last = self.disk.read(end - PAGE as u64, PAGE).await.ok()?;
+        let last = self.reclaim_read(end - PAGE as u64, PAGE).await.ok()?;
         let extent = footer_extent(&last, self.mark).ok()?;
         if extent.seq != old.seq || extent.pages() >= self.layout.pages_per_segment() {
             return None;
@@ -148,11 +150,20 @@ impl Log {
             1 => decode_footer(&last, slot, self.mark).ok()?,
             pages => {
                 let bytes = pages as usize * PAGE;
-                let tail = self.disk.read(end - bytes as u64, bytes).await.ok()?;
+                let tail = self.reclaim_read(end - bytes as u64, bytes).await.ok()?;
                 decode_footer(&tail, slot, self.mark).ok()?
             }
         };
         (sheet.header.seq == old.seq).then_some(sheet)
+    }
+
+    /// Reads so that it is noticed if the device does not answer.
+    async fn reclaim_read(&self, at: u64, bytes: usize) -> io::Result<Pages> {
+        self.inner.borrow_mut().is_reclaim_asking = true;
+        let read = self.disk.read(at, bytes).await;
+        self.inner.borrow_mut().is_reclaim_asking = false;
+        self.counts.answers.add(1);
+        read
     }
 
     async fn keep_used(
@@ -176,7 +187,10 @@ impl Log {
     /// Writes one record once more. `false`: there is no room for this one or any other.
     async fn keep_one(self: &Rc<Self>, record: &Staying, old: &SlotState, epoch: u32) -> bool {
         // What can't be read is not worth a word here: it is about to go.
-        let Ok(pages) = self.read_pages(record.found).await else {
+        self.inner.borrow_mut().is_reclaim_asking = true;
+        let read = self.read_pages(record.found).await;
+        self.inner.borrow_mut().is_reclaim_asking = false;
+        let Ok(pages) = read else {
             return true;
         };
         let expect = Expect {

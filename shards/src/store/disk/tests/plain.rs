@@ -525,3 +525,105 @@ fn the_latest_time_that_is_found_is_known_from_then_on() {
     })
     .unwrap();
 }
+
+#[test]
+fn after_a_clean_stop_no_segment_is_looked_through() {
+    let device = device(6, 1);
+    rt::run(async {
+        let budget = Budget::new(16 << 20);
+        let mut now = Mono(1000);
+        let mut is_new = true;
+        // The segment that is open has something, or nothing, at the stop.
+        for objects in [3, 0, 3] {
+            let process = Process::start(&device, budget, is_new, now);
+            let mut restart = Restart::new(&device);
+            let mut walked = None;
+            while let Some(news) = restart.next(&device) {
+                if let DiskNews::Recovered { walked: found, .. } = &news {
+                    walked = Some(*found);
+                }
+                process.cache.adopt(news, &no_edicts);
+            }
+            assert_eq!(walked.unwrap().scanned, 0);
+            settle(&process.cache, &mut now).await;
+            for n in 0..objects {
+                let object = like(n, 1, 3000).object(budget, now);
+                process.cache.offer(&object, true);
+            }
+            settle(&process.cache, &mut now).await;
+            close(&process, &device).await;
+            device.crash();
+            is_new = false;
+        }
+    })
+    .unwrap();
+}
+
+#[test]
+fn nobody_waits_for_ever_for_a_log_that_is_not_found() {
+    let device = device(6, 1);
+    rt::run(async {
+        let budget = Budget::new(16 << 20);
+        let now = Mono(1000);
+        let process = Process::start(&device, budget, false, now);
+        let kept = process.cache.kill(key(1), None, KillForce::Hard);
+        // The keeper says nothing.
+        let kept = rt::within(Duration::from_secs(5), kept.into_future()).await;
+        assert_eq!(kept.map(|kept| kept.is_err()), Some(true));
+        // What it finds later is killed nevertheless, and that is noted.
+        let mut restart = Restart::new(&device);
+        while let Some(news) = restart.next(&device) {
+            process.cache.adopt(news, &no_edicts);
+        }
+        let kept = process.cache.kill(key(1), None, KillForce::Hard);
+        kept.await.unwrap();
+        assert!(process.cache.logs[0].inner.borrow().kills.noted.safe >= 1);
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_device_that_hangs_while_a_segment_is_given_up_goes_down() {
+    let device = device(4, 1);
+    rt::run(async {
+        let budget = Budget::new(16 << 20);
+        let mut now = Mono(1000);
+        let process = Process::start(&device, budget, true, now);
+        settle(&process.cache, &mut now).await;
+        // Until the next one that is prepared has something to be read.
+        for n in 0..40 {
+            let object = like(n, 1, 6000).object(budget, now);
+            process.cache.offer(&object, true);
+            settle(&process.cache, &mut now).await;
+        }
+        // All other writes go through, and that read does not end.
+        let log = &process.cache.logs[0];
+        let mut n = 40;
+        device.at_once(false);
+        while !log.inner.borrow().is_reclaim_asking {
+            let object = like(n, 1, 6000).object(budget, now);
+            process.cache.offer(&object, true);
+            n += 1;
+            now.0 += 600;
+            process.cache.tick(now, &no_edicts);
+            breathe().await;
+            while log.inner.borrow().queue.is_asking && device.step() {
+                breathe().await;
+            }
+            assert!(n < 1000, "no segment was given up");
+        }
+        let mut ticks = 0;
+        while matches!(process.cache.status()[0].state, DeviceState::Up) && ticks < 40 {
+            now.0 += 60_000;
+            process.cache.tick(now, &no_edicts);
+            breathe().await;
+            ticks += 1;
+        }
+        assert!((30..=31).contains(&ticks), "{ticks}");
+        device.at_once(true);
+        while device.step() {
+            breathe().await;
+        }
+    })
+    .unwrap();
+}
