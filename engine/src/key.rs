@@ -12,12 +12,19 @@ pub struct Seed(pub [u64; 2]);
 pub struct Key(pub u128);
 
 impl Key {
-    /// The shard that owns this key, among `shards` (at least 1): multiply-shift of the high half,
-    /// so that the low half stays free for hash tables.
+    /// The shard that owns this key, among `shards` (at least 1): a jump consistent hash (Lamping
+    /// and Veach, 2014) of the high half, so that the low half stays free for hash tables. With
+    /// another number of shards few keys have another home, and what is on disk can stay.
     #[must_use]
     pub fn home(self, shards: usize) -> usize {
-        let high = self.0 >> 64;
-        ((high * shards as u128) >> 64) as usize
+        let mut bits = (self.0 >> 64) as u64;
+        let (mut home, mut next) = (0, 0);
+        while next < shards as u64 {
+            home = next;
+            bits = bits.wrapping_mul(2_862_933_555_777_941_757).wrapping_add(1);
+            next = ((home + 1) << 31) / ((bits >> 33) + 1);
+        }
+        home as usize
     }
 
     /// Bits for a hash table.
@@ -109,6 +116,21 @@ mod tests {
             assert!(counts
                 .iter()
                 .all(|count| *count > even / 2 && *count < even * 2));
+        }
+    }
+
+    #[test]
+    fn with_one_more_shard_few_keys_move_and_only_to_that_one() {
+        for shards in [1, 2, 3, 7, 63] {
+            let mut moved = 0;
+            for n in 0..10_000_u32 {
+                let key = key(&[&n.to_le_bytes()]);
+                let (before, after) = (key.home(shards), key.home(shards + 1));
+                assert!(after == before || after == shards);
+                moved += usize::from(after != before);
+            }
+            let even = 10_000 / (shards + 1);
+            assert!(moved > even / 2 && moved < even * 2, "{moved} of {shards}");
         }
     }
 }

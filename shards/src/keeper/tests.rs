@@ -11,7 +11,7 @@ use ringside_engine::store::disk::record::{encode, pages_for, Record};
 use ringside_engine::store::disk::recover::Recovery;
 use ringside_engine::store::disk::segment::{encode_footer, Event, SegmentHeader, Sheet};
 use ringside_engine::store::disk::walk::Walked;
-use ringside_engine::store::disk::{Falls, Layout, PAGE};
+use ringside_engine::store::disk::{Changes, Falls, Layout, PAGE};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -70,6 +70,7 @@ impl Log {
             latest_ms: 5,
             total_bytes: layout.total_bytes(),
             falls: Falls::default(),
+            changes: Changes::default(),
         };
         let file = File::options()
             .read(true)

@@ -152,34 +152,89 @@ fn time_goes_on_while_it_is_off() {
     });
 }
 
+/// A configuration with a disk of one size for all shards together.
+fn of_shards(stage: &Stage, shards: usize) -> String {
+    let setup = Setup::new()
+        .memory("128MiB")
+        .route("cache.disk = \"always\"");
+    let disk = "\n[disk]\npath = \"SCRATCH/disk\"\nsize = \"400MiB\"\n";
+    setup.more(disk).text(shards, stage.origin.port())
+}
+
+/// Stops in order, and starts with so many shards.
+#[track_caller]
+fn change_shards(stage: &mut Stage, shards: usize) {
+    assert!(stage.ringside.stop().success());
+    let config = of_shards(stage, shards);
+    stage.ringside.start_again(Some(&config));
+    stage.ringside.wait_until_recovered();
+}
+
 #[test]
 fn another_number_of_shards_is_no_fault() {
-    let setup = |stage: &Stage, shards: usize| {
-        // The size is for all shards together.
-        let setup = Setup::new()
-            .memory("128MiB")
-            .route("cache.disk = \"always\"");
-        let disk = "\n[disk]\npath = \"SCRATCH/disk\"\nsize = \"400MiB\"\n";
-        setup.more(disk).text(shards, stage.origin.port())
-    };
     for (from, to) in [(1, 2), (2, 1), (2, 4)] {
         check_disk(&[from], &always(), |stage| {
             stage.ringside.stop();
             let _ = std::fs::remove_dir_all(stage.ringside.disk_path());
-            let first = setup(stage, from);
+            let first = of_shards(stage, from);
             stage.ringside.start_again(Some(&first));
             store(stage, 0);
-            assert!(stage.ringside.stop().success());
-            let other = setup(stage, to);
-            stage.ringside.start_again(Some(&other));
-            stage.ringside.wait_until_recovered();
+            change_shards(stage, to);
+            let mut hits = 0;
             for number in 0..OBJECTS {
                 let reply = stage.get(&path(number));
                 reply.expect(200).expect_body(body(number));
+                hits += usize::from(reply.is_hit());
             }
+            // Half of the keys have the same home, give or take some.
+            assert!(hits >= OBJECTS / 4, "{hits} of {OBJECTS} were kept");
             // It is a disk as any other now.
             restart(stage);
             expect_all(stage);
+        });
+    }
+}
+
+#[test]
+fn what_is_purged_where_a_key_lives_for_a_time_stays_purged() {
+    for number in [1, 3] {
+        check_disk(&[2], &always(), |stage| {
+            stage.ringside.stop();
+            let _ = std::fs::remove_dir_all(stage.ringside.disk_path());
+            let first = of_shards(stage, 2);
+            stage.ringside.start_again(Some(&first));
+            store(stage, 0);
+            settle_on_disk(stage, records());
+            change_shards(stage, number);
+            // Of those that are purged, none is asked for before.
+            let is_purged = |number: &usize| number % 3 == 0;
+            for number in (0..OBJECTS).filter(is_purged) {
+                let url = format!("http://ringside.test{}", path(number));
+                stage.ringside.purge(&url).expect(200);
+                let entity = entity(format!("new {number}"), "new");
+                stage.origin.publish(&path(number), &entity);
+            }
+            let mut stayed = Vec::new();
+            for number in (0..OBJECTS).filter(|number| !is_purged(number)) {
+                let reply = stage.get(&path(number));
+                reply.expect(200).expect_body(body(number));
+                // Fragments have homes of their own.
+                if reply.is_hit() && number % 20 != 19 {
+                    stayed.push(number);
+                }
+            }
+            assert!(stayed.len() > OBJECTS / 6, "{stayed:?}");
+            change_shards(stage, 2);
+            for number in 0..OBJECTS {
+                let reply = stage.get(&path(number));
+                match is_purged(&number) {
+                    true => reply.expect(200).expect_body(format!("new {number}")),
+                    false => reply.expect(200).expect_body(body(number)),
+                };
+                if stayed.contains(&number) {
+                    expect_from_disk(&reply);
+                }
+            }
         });
     }
 }

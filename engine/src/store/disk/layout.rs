@@ -4,6 +4,7 @@
 //! areas for checkpoints. What must stay where it is when a log grows stands before what need not:
 //! checkpoints can be made again, segments can't.
 
+use super::changes::Changes;
 use super::falls::Falls;
 use super::mark::Crc;
 use super::{pages_of, EDICTS_BYTES, PAGE};
@@ -57,6 +58,7 @@ structure!(superblock, 512 bytes {
     96 LATEST_MS: u64,
     104 TOTAL_BYTES: u64,
     112 FALLS: [u8; 128],
+    240 CHANGES: [u8; 128],
     508 CRC: u32,
 });
 
@@ -91,6 +93,8 @@ pub struct Superblock {
     pub total_bytes: u64,
     /// Logs of the same shard that failed.
     pub falls: Falls,
+    /// Other numbers of shards that there were since something of it was written.
+    pub changes: Changes,
 }
 
 /// Why there is no log here.
@@ -131,6 +135,7 @@ impl Superblock {
         at::LATEST_MS.put(p, self.latest_ms);
         at::TOTAL_BYTES.put(p, self.total_bytes);
         at::FALLS.put(p, self.falls.encode());
+        at::CHANGES.put(p, self.changes.encode());
         let crc = checksum(p);
         at::CRC.put(p, crc);
         page
@@ -170,6 +175,7 @@ impl Superblock {
             latest_ms: at::LATEST_MS.of(page),
             total_bytes: at::TOTAL_BYTES.of(page),
             falls: Falls::decode(at::FALLS.of(page)),
+            changes: Changes::decode(at::CHANGES.of(page)),
         };
         let layout = Layout::of(read.segment_bytes, read.segments);
         let fits = layout.is_some_and(|layout| layout.total_bytes() <= read.total_bytes);

@@ -6,6 +6,7 @@
 //! | the secret under every structure, and how one is sealed | [`mark`] |
 //! | the superblock, and where everything lies | [`layout`] |
 //! | which logs failed | [`falls`] |
+//! | other numbers of shards that there were | [`changes`] |
 //! | one record: an object, or a list of kills | [`record`] |
 //! | a segment's header and footer, what fits, how an unsealed one is scanned | [`segment`] |
 //! | purges by decree, so that they outlive the process | [`edict`] |
@@ -28,6 +29,7 @@
 #[macro_use]
 mod bytes;
 
+pub mod changes;
 pub mod checkpoint;
 pub mod edict;
 pub mod falls;
@@ -40,6 +42,7 @@ pub mod recover;
 pub mod segment;
 pub mod walk;
 
+pub use changes::Changes;
 pub use falls::Falls;
 pub use keep::{admits, staying, Admission, Staying};
 pub use layout::{Layout, NotOurs, Superblock};

@@ -50,6 +50,7 @@ fn superblock() -> Superblock {
         latest_ms: 1_795_000_000_001,
         total_bytes: 64 << 20,
         falls: Falls::default(),
+        changes: Changes::default(),
     }
 }
 

@@ -19,6 +19,7 @@
 //! **Doubt.** A kill must hold whatever becomes of the bytes that say so. Where they can't be
 //! read any more, nothing that is older is told: it may have been purged. `order` has the cases.
 
+use super::changes::Changes;
 use super::checkpoint::Header;
 use super::edict::Edicts;
 use super::layout::{Layout, Superblock};
@@ -105,7 +106,7 @@ pub enum Found {
         /// Of the newest checkpoint; 0 for none.
         checkpoint_generation: u64,
     },
-    /// What a segment holds; newest first.
+    /// What a segment holds that counts still; newest first.
     Sheet(Sheet),
     /// Entries of the checkpoint, after all sheets that are newer.
     Entries {
@@ -155,6 +156,8 @@ struct Ground {
     layout: Layout,
     key: MarkKey,
     valid_from: u64,
+    shard: u16,
+    changes: Changes,
 }
 
 /// A read wanted by one step.
@@ -243,6 +246,8 @@ impl Walk {
                 layout,
                 key: superblock.mark_key(),
                 valid_from: superblock.valid_from,
+                shard: superblock.shard,
+                changes: superblock.changes,
             },
             step: Step::Edicts([area(0), area(1)]),
             step_number: 0,

@@ -8,7 +8,7 @@
 //! | nothing, or zeros | a new log |
 //! | our log, of this shard among as many | it is used as it is |
 //! | the same, larger or smaller than it should be | segments are added, or those at the end are given up |
-//! | our log, for another number of shards | a new log: its keys have other homes now |
+//! | our log, for another number of shards | what has the same home as before stays; files of shards that are gone are removed |
 //! | our log, that missed a run of the others | a new log: what it has may have been purged since (`run`) |
 //! | our log, that failed in the last run and is known to (`decide::falls`) | a new log, for the same reason |
 //! | our log, not pre-written to its end | it goes on from there |
@@ -264,6 +264,19 @@ fn carry_out(
         if let Some(why) = fate.why() {
             watcher.say(&format!("{shown}: {why}"));
         }
+        let is_begun = matches!(fate, Fate::Begins { .. });
+        let shards = place
+            .found
+            .as_ref()
+            .map_or(terms.shards, |held| held.shards);
+        let is_moved = !is_begun && shards != terms.shards;
+        if is_moved {
+            watcher.say(&format!(
+                "{shown}: it was for {shards} shards, and now there are {}: what has another home \
+                 now is gone",
+                terms.shards
+            ));
+        }
         let superblock = match fate {
             Fate::Shrinks { .. } => match write::without_the_last(&place, &superblock)? {
                 Some(kept) => kept,
@@ -284,7 +297,7 @@ fn carry_out(
         } else if let Fate::Grows { from, .. } = fate {
             write::blank(&place, &superblock, from, watcher)?;
         }
-        let is_changed = !matches!(fate, Fate::Stays);
+        let is_changed = is_moved || !matches!(fate, Fate::Stays);
         let superblock = write::pre_write(&place, superblock, is_changed, watcher)?;
         let sign = place.sign();
         if let (Some(sign), true) = (&sign, place.is_void) {

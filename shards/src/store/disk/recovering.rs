@@ -86,6 +86,8 @@ impl Inner {
             (slot + 1) % log.layout.segments
         };
         self.is_known = true;
+        // What comes from now on is written under the present number of shards.
+        let is_change = self.superblock.changes.begin(self.next_seq);
         self.edicts.area = edicts.area;
         self.edicts.generation = edicts.generation;
         self.edicts.next_generation = edicts.next_generation;
@@ -104,6 +106,9 @@ impl Inner {
         }
         self.mode = Mode::Up;
         self.recovery.get_or_insert_with(Recovery::new);
+        if is_change {
+            self.write_superblock(log);
+        }
         self.reclaim(log);
         self.kick(log);
     }

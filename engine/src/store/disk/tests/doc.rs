@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::store::disk::bytes::Table;
-use crate::store::disk::{checkpoint, edict, falls, layout, record, segment};
+use crate::store::disk::{changes, checkpoint, edict, falls, layout, record, segment};
 use alloc::string::{String, ToString};
 use std::format;
 
@@ -12,6 +12,7 @@ const DOC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/store.md");
 const STRUCTURES: &[(&str, Table)] = &[
     ("superblock", layout::superblock::TABLE),
     ("fall", falls::fall::TABLE),
+    ("change", changes::change::TABLE),
     ("segment header", segment::header::TABLE),
     ("event", segment::event::TABLE),
     ("trailer", segment::trailer::TABLE),

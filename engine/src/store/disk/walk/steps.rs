@@ -4,7 +4,7 @@ use super::entries::Entries;
 use super::order::{self, Told};
 use super::sheets::{Outcome, Sheets};
 use super::slots::{Glance, Slots};
-use super::{Area, Begun, Found, SlotFound, Step, Walk, LOST_MAX};
+use super::{Area, Begun, Found, Ground, SlotFound, Step, Walk, LOST_MAX};
 use crate::store::disk::checkpoint::{decode_slots, Header, ENTRY_BYTES, SLOTS_AT, SLOT_BYTES};
 use crate::store::disk::edict;
 use crate::store::disk::mark::Crc;
@@ -34,7 +34,8 @@ impl Walk {
             return;
         };
         let layout = &self.ground.layout;
-        let valid_from = self.ground.valid_from;
+        // Of what has another home by now, a checkpoint does not tell.
+        let valid_from = self.ground.valid_from.max(self.ground.changes.last());
         let fits = |top: &Header| {
             top.segments == layout.segments
                 && top.head_slot < layout.segments
@@ -238,7 +239,7 @@ impl Walk {
     }
 
     fn tell_sheet(&mut self, told: &Told, outcome: Outcome) {
-        let (sheet, is_whole) = match outcome {
+        let (mut sheet, is_whole) = match outcome {
             Outcome::Sealed(sheet) => (sheet, true),
             Outcome::Scanned { sheet, is_whole } => {
                 self.walked.scanned += 1;
@@ -249,6 +250,8 @@ impl Walk {
                 return;
             }
         };
+        let Ground { shard, changes, .. } = &self.ground;
+        changes.leave_at_home(*shard, &mut sheet);
         let walked = &mut self.walked;
         let is_kill = |event: &&Event| matches!(event, Event::Kill(_));
         let kills = sheet.events.iter().filter(is_kill).count() as u64;

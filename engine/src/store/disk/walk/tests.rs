@@ -6,7 +6,7 @@ use crate::store::disk::checkpoint::{encode_slots, ENTRY_BYTES, SLOTS_AT};
 use crate::store::disk::mark::Crc;
 use crate::store::disk::record::{encode, encode_kills, pages_for, Kill, KillForce, Record};
 use crate::store::disk::segment::{encode_footer, Event, SegmentHeader};
-use crate::store::disk::{edict, Falls};
+use crate::store::disk::{edict, Changes, Falls};
 use std::vec;
 use std::vec::Vec;
 
@@ -44,6 +44,7 @@ impl Log {
             latest_ms: 5,
             total_bytes: layout.total_bytes(),
             falls: Falls::default(),
+            changes: Changes::default(),
         };
         let key = superblock.mark_key();
         let mut log = Log {

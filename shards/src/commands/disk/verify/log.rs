@@ -110,7 +110,12 @@ pub(super) fn verify(
         }
     }
     edicts(source, &ground, &mut tally)?;
-    segments(source, &ground, &mut tally, watcher)?;
+    segments(source, &ground, superblock, &mut tally, watcher)?;
+    // Of before the last change of the number of shards, none counts.
+    let ground = Ground {
+        valid_from: ground.valid_from.max(superblock.changes.last()),
+        ..ground
+    };
     checkpoints(source, &ground, &mut tally)?;
     tally.read_bytes = source.bytes;
     Ok(tally)
@@ -140,6 +145,7 @@ fn edicts(source: &mut Source<'_>, ground: &Ground, tally: &mut Tally) -> io::Re
 fn segments(
     source: &mut Source<'_>,
     ground: &Ground,
+    superblock: &Superblock,
     tally: &mut Tally,
     watcher: &mut dyn Watcher,
 ) -> io::Result<()> {
@@ -181,10 +187,14 @@ fn segments(
         tally.record_bytes += found.bytes;
         tally.torn += found.torn;
         tally.faults.extend(found.faults);
-        if let Some(sheet) = found.sheet {
+        if let Some(mut sheet) = found.sheet {
             let is_kill = |event: &&Event| matches!(event, Event::Kill(_));
             let kills = sheet.events.iter().filter(is_kill).count();
             let objects = sheet.events.len() - kills;
+            // What has another home counts no more.
+            superblock
+                .changes
+                .leave_at_home(superblock.shard, &mut sheet);
             let live = recovery.sheet(&mut places, layout, &sheet);
             tally.kills += kills as u64;
             tally.objects += objects as u64;

@@ -4,7 +4,8 @@ use ringside_engine::key::{Key, Seed};
 use ringside_engine::store::disk::checkpoint::{encode_slots, Header, ENTRY_BYTES};
 use ringside_engine::store::disk::segment::encode_footer;
 use ringside_engine::store::disk::{
-    edict, record, Crc, Event, Falls, Kill, KillForce, Layout, Record, SegmentHeader, Sheet, PAGE,
+    edict, record, Changes, Crc, Event, Falls, Kill, KillForce, Layout, Record, SegmentHeader,
+    Sheet, PAGE,
 };
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -73,6 +74,7 @@ impl Image {
             latest_ms: 5,
             total_bytes,
             falls: Falls::default(),
+            changes: Changes::default(),
         };
         let mut image = Image {
             bytes: vec![0; total_bytes as usize],

@@ -3,7 +3,7 @@
 use super::place::{segment_bytes, Place, Site};
 use super::{run, Refused};
 use ringside_engine::key::Seed;
-use ringside_engine::store::disk::{Falls, Layout, NotOurs, Superblock};
+use ringside_engine::store::disk::{Changes, Falls, Layout, NotOurs, Superblock};
 use std::path::Path;
 
 /// What a log is valid from until it takes part in a run.
@@ -182,11 +182,6 @@ fn kept(
     let layout = Layout::fitting(place.bytes, held.segment_bytes);
     let why = if held.set != terms.set {
         "it belonged to another data set".to_owned()
-    } else if held.shards != shards {
-        format!(
-            "it was for {} shards, and now there are {shards}",
-            held.shards
-        )
     } else if held.shard != shard || held.device != number {
         "it is a copy of another log".to_owned()
     } else if run::missed(held, terms.run) {
@@ -196,12 +191,30 @@ fn kept(
     } else if place.there < held.prepared_bytes {
         // What was purged may have stood there.
         "its end was cut off".to_owned()
-    } else if let Some(layout) = layout {
-        return Ok(resized(place, held, layout));
+    } else if let (Some(layout), Some(held)) = (layout, among(held, shards)) {
+        return Ok(resized(place, &held, layout));
+    } else if layout.is_some() {
+        format!("there were too many numbers of shards, and now there are {shards}")
     } else {
         "its segments are too long for its new size".to_owned()
     };
     Ok(anew(place, number, terms, held.prepared_bytes, Some(why)))
+}
+
+/// The same log among another number of shards: what has another home then counts no more. None if
+/// that can't be said of anything in it.
+fn among(held: &Superblock, shards: u16) -> Option<Superblock> {
+    let mut superblock = held.clone();
+    if held.shards == shards {
+        return Some(superblock);
+    }
+    superblock.shards = shards;
+    superblock.generation += 1;
+    if held.valid_from != NEVER_USED {
+        let valid_from = superblock.changes.change(shards)?;
+        superblock.valid_from = superblock.valid_from.max(valid_from);
+    }
+    Some(superblock)
 }
 
 /// Whether it failed, and was not begun anew since.
@@ -262,6 +275,7 @@ fn anew(
         latest_ms: before.map_or(0, |held| held.latest_ms),
         total_bytes: place.bytes,
         falls: Falls::default(),
+        changes: Changes::default(),
     };
     (superblock, Fate::Begins { why })
 }

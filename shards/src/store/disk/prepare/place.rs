@@ -306,11 +306,14 @@ impl Site {
         if self.is_device {
             return Ok(());
         }
-        let mut missing = 0;
+        // Those that get shorter are the first: they were there before the others.
+        let (mut missing, mut freed) = (0, 0);
         for (place, (superblock, _)) in self.places.iter().zip(fates) {
             let needed = superblock.layout().total_bytes();
             missing += needed.saturating_sub(place.there);
+            freed += place.there.saturating_sub(needed);
         }
+        let missing = missing.saturating_sub(freed);
         let free = rt::free_bytes(&self.path)?;
         if missing <= free {
             return Ok(());

@@ -51,7 +51,7 @@ pub(super) fn missed(superblock: &Superblock, latest: u64) -> bool {
 mod tests {
     use super::*;
     use ringside_engine::key::Seed;
-    use ringside_engine::store::disk::Falls;
+    use ringside_engine::store::disk::{Changes, Falls};
 
     fn log(generation: u64) -> Superblock {
         Superblock {
@@ -69,6 +69,7 @@ mod tests {
             latest_ms: 0,
             total_bytes: 0,
             falls: Falls::default(),
+            changes: Changes::default(),
         }
     }
 

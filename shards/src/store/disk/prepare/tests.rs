@@ -158,6 +158,11 @@ fn new_logs(prepared: &Prepared) -> Vec<bool> {
     prepared.logs.iter().map(|log| log.is_new).collect()
 }
 
+/// The key of the record in the segment with this number.
+fn key_of(seq: u64) -> Key {
+    Key(u128::from(seq.wrapping_mul(0x9e37_79b9_7f4a_7c15)) << 64)
+}
+
 /// Writes a sealed segment with one record.
 fn write_segment(log: &PreparedLog, slot: u32, seq: u64) {
     let (layout, mark) = (log.superblock.layout(), log.superblock.mark_key());
@@ -166,7 +171,7 @@ fn write_segment(log: &PreparedLog, slot: u32, seq: u64) {
         seq,
         opened_ms: seq,
     };
-    let key = Key(u128::from(seq));
+    let key = key_of(seq);
     let whole = Record {
         key,
         variant: 0,
@@ -206,14 +211,20 @@ fn write_segment(log: &PreparedLog, slot: u32, seq: u64) {
 
 /// The numbers of all segments that a start would find, newest first.
 fn segments(log: &PreparedLog) -> Vec<u64> {
+    let sheets = sheets(log);
+    sheets.iter().map(|sheet| sheet.header.seq).collect()
+}
+
+/// What a start would find.
+fn sheets(log: &PreparedLog) -> Vec<Sheet> {
     let file = File::open(&log.path).unwrap();
     let mut walk = Walk::new(&log.superblock);
-    let mut seqs = Vec::new();
+    let mut sheets = Vec::new();
     loop {
         while let Some(found) = walk.found() {
             match found {
-                Found::Sheet(sheet) => seqs.push(sheet.header.seq),
-                Found::Done(_) => return seqs,
+                Found::Sheet(sheet) => sheets.push(sheet),
+                Found::Done(_) => return sheets,
                 Found::Failed => panic!("the walk failed"),
                 _ => {}
             }

@@ -10,7 +10,7 @@ use ringside_engine::key::{Key, Seed};
 use ringside_engine::store::disk::checkpoint::{encode_slots, Header, SLOTS_AT};
 use ringside_engine::store::disk::layout::SUPERBLOCKS_AT;
 use ringside_engine::store::disk::walk::{Found, Walk};
-use ringside_engine::store::disk::{Crc, Falls, Layout, Superblock, PAGE};
+use ringside_engine::store::disk::{Changes, Crc, Falls, Layout, Superblock, PAGE};
 use ringside_engine::time::Mono;
 use std::rc::Rc;
 use std::sync::mpsc::{sync_channel, Receiver};
@@ -40,6 +40,7 @@ pub(super) fn superblock(segments: u32) -> Superblock {
         latest_ms: 5,
         total_bytes,
         falls: Falls::default(),
+        changes: Changes::default(),
     }
 }
 

@@ -59,7 +59,7 @@ async fn close(process: &Process, device: &SimulatedDisk) {
             return;
         }
         for order in process.orders.try_iter() {
-            let superblock = superblock(6);
+            let superblock = superblock_on(device);
             let layout = superblock.layout();
             if let Some(news) = scribe.take(order, device, &layout, &superblock, false) {
                 process.cache.adopt(news, &no_edicts);
@@ -617,6 +617,97 @@ fn a_device_that_hangs_while_a_segment_is_given_up_goes_down() {
         while device.step() {
             breathe().await;
         }
+    })
+    .unwrap();
+}
+
+/// What the preparer does when there are so many shards now.
+fn change_shards(device: &SimulatedDisk, shards: u16) {
+    let mut superblock = superblock_on(device);
+    superblock.generation += 1;
+    superblock.shards = shards;
+    assert_eq!(superblock.changes.change(shards), Some(0));
+    for at in SUPERBLOCKS_AT {
+        device.put(at, &superblock.encode());
+    }
+}
+
+#[test]
+fn what_lived_elsewhere_for_a_time_is_not_found_again() {
+    let device = device(12, 1);
+    rt::run(async {
+        let budget = Budget::new(16 << 20);
+        let mut now = Mono(1000);
+        let is_home = |n: &u64, shards: usize| key(*n).home(shards) == 0;
+        let all: Vec<u64> = (0..60).filter(|n| is_home(n, 2)).collect();
+        let stays: Vec<u64> = all.iter().copied().filter(|n| is_home(n, 3)).collect();
+        assert!(stays.len() > 5 && all.len() > stays.len() + 5);
+        change_shards(&device, 2);
+        let process = Process::start(&device, budget, true, now);
+        settle(&process.cache, &mut now).await;
+        for n in &all {
+            let object = like(*n, 1, 3000).object(budget, now);
+            process.cache.offer(&object, true);
+            settle(&process.cache, &mut now).await;
+        }
+        close(&process, &device).await;
+        let there = |process: &Process, of: &[u64]| -> Vec<u64> {
+            let is_there = |n: &u64| process.cache.find(key(*n));
+            of.iter().copied().filter(is_there).collect()
+        };
+        assert_eq!(there(&process, &all), all);
+        let start = |shards: Option<u16>, now: Mono| {
+            device.crash();
+            if let Some(shards) = shards {
+                change_shards(&device, shards);
+            }
+            let process = Process::start(&device, budget, false, now);
+            let mut restart = Restart::new(&device);
+            let mut entries = 0;
+            while let Some(news) = restart.next(&device) {
+                if let DiskNews::Recovered { walked, .. } = &news {
+                    entries = walked.entries;
+                }
+                process.cache.adopt(news, &no_edicts);
+            }
+            (process, entries)
+        };
+        // The checkpoint does not know which keys it has; segments do.
+        let (process, entries) = start(Some(3), now);
+        assert_eq!((entries, there(&process, &all)), (0, stays.clone()));
+        settle(&process.cache, &mut now).await;
+        // Some are killed here; those that moved are killed elsewhere, or not.
+        let (killed, left) = stays.split_at(2);
+        for n in killed {
+            let kept = process.cache.kill(key(*n), None, KillForce::Hard);
+            kept.await.unwrap();
+        }
+        let new: Vec<u64> = (60..100).filter(|n| is_home(n, 3)).collect();
+        for n in &new {
+            let object = like(*n, 1, 3000).object(budget, now);
+            process.cache.offer(&object, true);
+            settle(&process.cache, &mut now).await;
+        }
+        // A crash before and after the number changes back.
+        let (_, entries) = start(Some(2), now);
+        assert_eq!(entries, 0);
+        let (process, _) = start(None, now);
+        assert_eq!(
+            (there(&process, &all), there(&process, &new)),
+            (left.to_vec(), new.clone())
+        );
+        settle(&process.cache, &mut now).await;
+        process
+            .cache
+            .offer(&like(all[0], 2, 3000).object(budget, now), true);
+        close(&process, &device).await;
+        // A checkpoint of since then counts.
+        let (process, entries) = start(None, now);
+        assert!(entries as usize >= left.len() + new.len(), "{entries}");
+        assert_eq!(there(&process, &new), new);
+        assert!(there(&process, &all)
+            .iter()
+            .all(|n| left.contains(n) || *n == all[0]));
     })
     .unwrap();
 }

@@ -135,33 +135,77 @@ fn a_log_begins_empty_if_what_it_gives_up_is_damaged() {
     }
 }
 
+/// The numbers of the segments whose records count.
+fn counting(log: &PreparedLog) -> Vec<u64> {
+    let sheets = sheets(log);
+    let counting = sheets.iter().filter(|sheet| !sheet.events.is_empty());
+    counting.map(|sheet| sheet.header.seq).collect()
+}
+
 #[test]
-fn another_number_of_shards_begins_anew_with_the_same_seed() {
+fn with_another_number_of_shards_a_log_keeps_what_was_at_home_all_along() {
     let directory = Directory::new("shards");
     let disks = [directory.disk("a", 120 * MIB)];
-    let (_, seed) = filled(&disks, 0);
-    let mut now_ms = 10;
-    for shards in [3, 2, 5, 1] {
-        now_ms += 1;
-        let (prepared, notes) = ready(&disks, shards, now_ms);
-        assert!(notes.has("it begins empty"), "{:?}", notes.said);
+    let (first, _) = ready(&disks, 2, 10);
+    let seed = first.seed;
+    first
+        .logs
+        .iter()
+        .for_each(|log| (0..8).for_each(|n| write_segment(log, n, u64::from(n) + 1)));
+    let decreed = |log: &PreparedLog| log.superblock.layout().edicts_at[0] + 3 * PAGE as u64;
+    for log in &first.logs {
+        let file = File::options().write(true).open(&log.path).unwrap();
+        file.write_all_at(b"decreed", decreed(log)).unwrap();
+    }
+    drop(first);
+    // Since the first, these numbers came; and these logs have lived all the time.
+    for (turn, (shards, old)) in (1..).zip([(3, 2), (2, 2), (1, 1), (2, 1), (1, 1)]) {
+        let (prepared, notes) = ready(&disks, shards, 10 + turn);
         assert_eq!(prepared.seed, seed);
-        assert_eq!(new_logs(&prepared), vec![true; shards]);
+        assert!(notes.has("what has another home now"), "{:?}", notes.said);
+        let is_new: Vec<bool> = (0..shards).map(|shard| shard >= old).collect();
+        assert_eq!(new_logs(&prepared), is_new, "{turn}");
         for log in &prepared.logs {
-            assert_eq!(segments(log), [], "{shards}");
-            let layout = log.superblock.layout();
-            let edicts = layout.edicts_at[0] as usize..layout.segments_at as usize;
-            let bytes = std::fs::read(&log.path).unwrap();
-            assert!(bytes[edicts].iter().all(|byte| *byte == 0), "{shards}");
-            write_segment(log, 0, 1);
-            assert_eq!(segments(log), [1], "{shards}");
-            // Half of a decree.
-            let at = log.superblock.layout().edicts_at[0];
-            let file = File::options().write(true).open(&log.path).unwrap();
-            file.write_all_at(b"words", at + 4096).unwrap();
+            let (shard, superblock) = (usize::from(log.id.shard), &log.superblock);
+            let share = 120 * MIB / shards as u64;
+            let total = superblock.layout().total_bytes();
+            assert!(total <= share && total + 4 * MIB > share, "{turn}");
+            assert_eq!(std::fs::metadata(&log.path).unwrap().len(), total);
+            if shard >= old {
+                assert_eq!(counting(log), [], "{turn} {shard}");
+                continue;
+            }
+            let homes = |seq: u64| [3, 2, 1].map(|shards| key_of(seq).home(shards));
+            let is_left = |seq: &u64| match turn {
+                1 => homes(*seq)[0] == shard,
+                _ => homes(*seq)[..2] == [shard; 2],
+            };
+            let left: Vec<u64> = (1..=8).rev().filter(is_left).collect();
+            assert!(!left.is_empty() && left.len() < 8);
+            assert_eq!(counting(log), left, "{turn} {shard}");
+            let mut page = [0; 7];
+            let file = File::open(&log.path).unwrap();
+            file.read_exact_at(&mut page, decreed(log)).unwrap();
+            assert_eq!(&page, b"decreed", "{turn} {shard}");
         }
         let files = std::fs::read_dir(&disks[0].path).unwrap().count();
         assert_eq!(files, shards, "those of shards that are gone are removed");
+    }
+}
+
+#[test]
+fn a_log_that_knows_too_many_numbers_of_shards_begins_anew() {
+    let directory = Directory::new("shards-many");
+    let disks = [directory.disk("a", 200 * MIB)];
+    let (first, _) = ready(&disks, 1, 10);
+    write_segment(&first.logs[0], 0, 1);
+    drop(first);
+    // None of them was served with, so nothing is known of when they were.
+    for shards in (2..10).chain([1]) {
+        let (prepared, notes) = ready(&disks, shards, 10 + shards as u64);
+        let is_new = prepared.logs[0].is_new;
+        assert_eq!(is_new, shards == 1, "{shards} {:?}", notes.said);
+        assert_eq!(notes.has("too many numbers of shards"), is_new);
     }
 }
 
