@@ -136,9 +136,10 @@ pub fn prepare(
     watcher: &mut dyn Watcher,
 ) -> Result<Prepared, Refused> {
     let mut left_out = Vec::new();
+    let mut made = place::Made::default();
     let mut sites = Vec::new();
     for (position, disk) in disks.iter().enumerate() {
-        let found = place::look(disk, position, shards);
+        let found = place::look(disk, position, shards, &mut made);
         let path = disk.path.clone();
         sites.extend(unless_it_fails(found, path, &mut left_out, watcher)?);
     }

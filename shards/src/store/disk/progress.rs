@@ -1,5 +1,5 @@
 //! What an operator sees of long work on a disk: a bar with rate and time left on a terminal, a
-//! line for every tenth elsewhere.
+//! line now and then elsewhere: after a tenth, and no sooner than some seconds after the last.
 //!
 //! Knows nothing of the work but bytes done and bytes in all.
 
@@ -28,10 +28,15 @@ pub trait Watcher {
     }
 }
 
+/// Lines are no closer to each other than that, whatever they are about.
+const LINES_EVERY: Duration = Duration::from_secs(5);
+
 /// Tells on standard error.
 pub struct Console<S> {
     stop: S,
     is_terminal: bool,
+    /// The last line, or the beginning.
+    told_at: Instant,
     work: Option<Work>,
 }
 
@@ -51,8 +56,21 @@ impl<S: FnMut() -> bool> Console<S> {
         Console {
             stop,
             is_terminal: std::io::stderr().is_terminal(),
+            told_at: Instant::now(),
             work: None,
         }
+    }
+
+    /// What there is to tell where no bar can be drawn.
+    fn line(&mut self, done: u64, now: Instant) -> Option<String> {
+        let work = self.work.as_mut()?;
+        let tenths = tenths(done, work.all);
+        if tenths <= work.tenths || now < self.told_at + LINES_EVERY {
+            return None;
+        }
+        work.tenths = tenths;
+        self.told_at = now;
+        Some(line(work, done, now.saturating_duration_since(work.begun)))
     }
 }
 
@@ -82,11 +100,10 @@ impl<S: FnMut() -> bool> Watcher for Console<S> {
     fn reached(&mut self, done: u64) {
         let Some(work) = &mut self.work else { return };
         work.bar.set_position(done);
-        let tenths = tenths(done, work.all);
-        if !self.is_terminal && tenths > work.tenths {
-            work.tenths = tenths;
-            let line = line(work, done, work.begun.elapsed());
-            eprintln!("ringside: {line}");
+        if !self.is_terminal {
+            if let Some(line) = self.line(done, Instant::now()) {
+                eprintln!("ringside: {line}");
+            }
         }
     }
 
@@ -184,6 +201,26 @@ mod tests {
             (0, 10 * GIB, "/a: 100 %, 10.00 GiB of 10.00 GiB, 2.50 GiB/s"),
         ] {
             assert_eq!(line(&work(from), done, four), expected);
+        }
+    }
+
+    #[test]
+    fn lines_are_few_however_many_works_there_are() {
+        let mut console = Console::new(|| false);
+        let begun = console.told_at;
+        let mut lines = 0;
+        // Twelve works of a second each, of a hundred pieces each, and one that takes long.
+        for (works, piece_ms) in [(12, 10), (1, 10_000)] {
+            for number in 0..works {
+                console.work = Some(work(0));
+                for piece in 1..=100_u64 {
+                    let at = number * 1000 + piece * piece_ms;
+                    let now = begun + Duration::from_millis(at);
+                    lines += usize::from(console.line(piece * GIB / 10, now).is_some());
+                }
+            }
+            let most = if works == 1 { 12 } else { 2 };
+            assert!((most - 1..=most).contains(&lines), "{lines}");
         }
     }
 

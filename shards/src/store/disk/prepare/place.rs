@@ -43,6 +43,26 @@ pub(super) struct Place {
     pub(super) found: Result<Superblock, NotOurs>,
 }
 
+/// Directories and files that were made to be looked at. Those in which nothing was written go with
+/// it: whoever is refused finds everything as it was.
+#[derive(Default)]
+pub(super) struct Made(Vec<PathBuf>);
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        // A directory comes before its files.
+        for path in self.0.iter().rev() {
+            let held = std::fs::symlink_metadata(path);
+            // What is in use by now, or can't be removed, is left there: it takes no room.
+            let _: io::Result<()> = match held {
+                Ok(held) if held.is_dir() => std::fs::remove_dir(path),
+                Ok(held) if held.len() == 0 => std::fs::remove_file(path),
+                _ => Ok(()),
+            };
+        }
+    }
+}
+
 /// The file of a shard's log.
 pub fn file_of(directory: &Path, shard: usize) -> PathBuf {
     directory.join(format!("ringside-{shard}.store"))
@@ -54,12 +74,17 @@ fn sign_of(directory: &Path, shard: usize) -> PathBuf {
 }
 
 /// Opens the places of all logs on one disk.
-pub(super) fn look(disk: &DiskPlan, position: usize, shards: usize) -> Result<Site, Trouble> {
+pub(super) fn look(
+    disk: &DiskPlan,
+    position: usize,
+    shards: usize,
+    made: &mut Made,
+) -> Result<Site, Trouble> {
     let path = &disk.path;
     let shown = path.display();
     match std::fs::metadata(path) {
         Ok(held) if held.file_type().is_block_device() => slices(disk, position, shards),
-        Ok(held) if held.is_dir() => files(disk, position, shards),
+        Ok(held) if held.is_dir() => files(disk, position, shards, made),
         Ok(_) => refused(format!(
             "[disk] path {shown} is neither a directory nor a block device"
         )),
@@ -69,7 +94,8 @@ pub(super) fn look(disk: &DiskPlan, position: usize, shards: usize) -> Result<Si
                 return Err(error.into());
             }
             make_directory(path)?;
-            files(disk, position, shards)
+            made.0.push(path.clone());
+            files(disk, position, shards, made)
         }
         Err(error) => Err(rights(path, error)),
     }
@@ -103,7 +129,12 @@ fn rights(path: &Path, error: io::Error) -> Trouble {
     }
 }
 
-fn files(disk: &DiskPlan, position: usize, shards: usize) -> Result<Site, Trouble> {
+fn files(
+    disk: &DiskPlan,
+    position: usize,
+    shards: usize,
+    made: &mut Made,
+) -> Result<Site, Trouble> {
     let Some(size) = disk.size_bytes else {
         return refused(format!(
             "[disk] {} is a directory, which needs a size: size = \"100GiB\"",
@@ -114,6 +145,9 @@ fn files(disk: &DiskPlan, position: usize, shards: usize) -> Result<Site, Troubl
     fits(&disk.path, share, shards)?;
     let place = |shard| {
         let path = file_of(&disk.path, shard);
+        if !path.exists() {
+            made.0.push(path.clone());
+        }
         let file = rt::open_direct(&path, true, true).map_err(|error| rights(&path, error))?;
         lock(&path, &file)?;
         let found = read_front(&file, 0)?;

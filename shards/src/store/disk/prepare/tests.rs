@@ -429,8 +429,19 @@ fn what_the_operator_must_put_right_is_refused() {
             &["MiB more are needed", "MiB free"],
         ),
     ] {
-        check_refused(&[disk], shards, words);
+        let before = disk.path.exists();
+        check_refused(std::slice::from_ref(&disk), shards, words);
+        assert_eq!(disk.path.exists(), before, "{}", disk.path.display());
     }
+    // In a directory that was there, the files that were made for it go.
+    let huge = disk("c");
+    std::fs::create_dir(&huge.path).unwrap();
+    let huge = DiskPlan {
+        size_bytes: Some(64 << 40),
+        ..huge
+    };
+    check_refused(std::slice::from_ref(&huge), 2, &["MiB more are needed"]);
+    assert_eq!(std::fs::read_dir(&huge.path).unwrap().count(), 0);
 }
 
 #[test]
