@@ -709,9 +709,12 @@ impl Shard {
                 purges.all(Force::Soft, rt::now());
             }
         }
-        if let DiskNews::Recovered { walked, .. } = &news {
-            rt::not_before(Mono(walked.latest_ms.saturating_add(1)));
-        }
+        let written_ms = match &news {
+            DiskNews::Sheet { sheet, .. } => sheet.sealed_ms,
+            DiskNews::Recovered { walked, .. } => walked.latest_ms,
+            _ => 0,
+        };
+        rt::not_before(Mono(written_ms.saturating_add(1)));
         disk.adopt(news, &|| self.edicts());
     }
 

@@ -645,12 +645,16 @@ fn what_lived_elsewhere_for_a_time_is_not_found_again() {
         change_shards(&device, 2);
         let process = Process::start(&device, budget, true, now);
         settle(&process.cache, &mut now).await;
-        for n in &all {
-            let object = like(*n, 1, 3000).object(budget, now);
-            process.cache.offer(&object, true);
+        // Some at a time, as a segment has room for them.
+        for some in all.chunks(8) {
+            for n in some {
+                let object = like(*n, 1, 3000).object(budget, now);
+                process.cache.offer(&object, true);
+            }
             settle(&process.cache, &mut now).await;
         }
         close(&process, &device).await;
+        assert_eq!(process.cache.status()[0].checkpoints, 1);
         let there = |process: &Process, of: &[u64]| -> Vec<u64> {
             let is_there = |n: &u64| process.cache.find(key(*n));
             of.iter().copied().filter(is_there).collect()
