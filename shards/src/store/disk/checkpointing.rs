@@ -297,7 +297,7 @@ impl Log {
         if let Ok(kills) = self.want(Goal::Kills(kills), epoch) {
             let _: Option<Result<(), ()>> = rt::within(KILLS_PATIENCE, kills.reached()).await;
         }
-        self.end_reclaiming().await;
+        self.end_reclaiming(epoch).await;
         let job = {
             let inner = &mut *self.inner.borrow_mut();
             if inner.epoch != epoch {
@@ -322,13 +322,13 @@ impl Log {
     }
 
     /// Returns when no segment is being prepared, nor will be.
-    async fn end_reclaiming(&self) {
+    async fn end_reclaiming(&self, epoch: u32) {
         let ended = async {
             loop {
                 {
                     let inner = &mut *self.inner.borrow_mut();
                     inner.is_ending = true;
-                    if !inner.is_reclaiming {
+                    if !inner.is_reclaiming || inner.epoch != epoch {
                         return;
                     }
                 }
