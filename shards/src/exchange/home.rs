@@ -213,7 +213,6 @@ fn other_variants(
     let memory = shard.memory.borrow();
     memory
         .variants(asked.key)
-        .filter(|object| verdict(shard, object, asked) != Verdict::Dead)
         .filter(|object| object.facts.has(Facts::HAS_ETAG))
         .filter(|object| verdict(shard, object, asked) != Verdict::Dead)
         .filter(|object| selected.is_none_or(|selected| !Arc::ptr_eq(selected, object)))
