@@ -14,12 +14,15 @@ use super::home;
 use crate::rt;
 use crate::shard::Shard;
 use crate::siblings::Asked;
+use crate::store::disk::Suits;
 use crate::store::flight::Want;
 use crate::store::replicas::selects;
 use crate::store::Object;
-use ringside_engine::cache::{self, Serve};
+use ringside_engine::cache::{self, vary, Serve};
+use ringside_engine::http::Fields;
+use ringside_engine::key::Seed;
 use ringside_engine::purge::Verdict;
-use ringside_engine::store::disk::KillForce;
+use ringside_engine::store::disk::{variant_bits, KillForce};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -94,7 +97,7 @@ pub async fn answer(shard: &Rc<Shard>, asked: &Asked) -> Option<Arc<Object>> {
 pub async fn look(shard: &Rc<Shard>, asked: &Asked) -> Option<Arc<Object>> {
     let disk = shard.disk.clone()?;
     let (seed, request) = (shard.setting.seed, asked.request());
-    let selects = |object: &Object| selects(object, seed, request.fields);
+    let selects = |object: &Object| suits(object, seed, request.fields);
     let room = |bytes| make_room(shard, bytes);
     let object = disk.look(asked.key, &selects, &room).await;
     shard.bury_dead();
@@ -104,7 +107,7 @@ pub async fn look(shard: &Rc<Shard>, asked: &Asked) -> Option<Arc<Object>> {
 async fn read(shard: &Rc<Shard>, asked: &Asked) -> Option<Arc<Object>> {
     let disk = shard.disk.clone()?;
     let (seed, request) = (shard.setting.seed, asked.request());
-    let selects = |object: &Object| selects(object, seed, request.fields);
+    let selects = |object: &Object| suits(object, seed, request.fields);
     let room = |bytes| make_room(shard, bytes);
     let object = disk.read(asked.key, &selects, &room).await;
     shard.bury_dead();
@@ -115,6 +118,15 @@ async fn read(shard: &Rc<Shard>, asked: &Asked) -> Option<Arc<Object>> {
 fn make_room(shard: &Shard, bytes: usize) {
     shard.memory.borrow_mut().make_room(bytes);
     shard.bury_dead();
+}
+
+/// Is it what a request selects? Where its Vary says no, what would be (RFC 9111, 4.1).
+fn suits(object: &Object, seed: Seed, request: Fields<'_>) -> Suits {
+    if selects(object, seed, request) {
+        return Suits::Yes;
+    }
+    let variant = vary::secondary_of_names(seed, object.notes().vary, request);
+    Suits::Other(variant_bits(variant, true))
 }
 
 /// What is to become of an object that was read.

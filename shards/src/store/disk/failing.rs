@@ -111,8 +111,7 @@ impl Inner {
     /// A device that does not answer has failed too: who waits for it would wait for ever.
     pub(super) fn fail_if_it_hangs(&mut self, log: &Rc<Log>) {
         let (now, answers) = (log.now.get(), log.counts.answers.read());
-        let is_asked =
-            self.queue.is_working() || self.is_reclaim_asking || log.reads.are_asked();
+        let is_asked = self.queue.is_working() || self.is_reclaim_asking || log.reads.are_asked();
         let before = std::mem::replace(
             &mut self.silence,
             Silence {

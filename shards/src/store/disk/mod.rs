@@ -16,6 +16,7 @@
 mod checkpointing;
 mod edicts;
 mod failing;
+mod finding;
 mod log;
 pub mod orders;
 mod packing;
@@ -28,6 +29,7 @@ mod staging;
 mod status;
 mod writing;
 
+pub use finding::Suits;
 pub use orders::{DiskNews, LogId, Order, SlotState};
 pub use status::{DeviceState, DeviceStatus, Dropped};
 
@@ -36,7 +38,6 @@ use super::object::Object;
 use crate::rt::{self, Disk};
 use log::Log;
 use ringside_engine::key::Key;
-use ringside_engine::store::disk::places::Found;
 use ringside_engine::store::disk::{Kill, KillForce, Superblock, PAGE};
 use ringside_engine::time::Mono;
 use staging::Staging;
@@ -56,8 +57,6 @@ const STAGING_SHARE: usize = 8;
 const STAGING_SHARE_MOST: usize = 4;
 /// Whoever waits for a purge to be noted waits so long for a log that is still being looked for.
 const HEAD_PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 300 } else { 10_000 });
-/// Records that are read for one question, at most.
-const CANDIDATES_MAX: usize = 16;
 
 /// What became of an object that could go to disk before it leaves memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,7 +139,7 @@ impl DiskCache {
     pub async fn read(
         self: &Rc<Self>,
         key: Key,
-        selects: &dyn Fn(&Object) -> bool,
+        selects: &dyn Fn(&Object) -> Suits,
         room: &dyn Fn(usize),
     ) -> Option<Arc<Object>> {
         let first = self.logs.iter().find(|log| log.may_have(key));
@@ -163,47 +162,11 @@ impl DiskCache {
     pub async fn look(
         self: &Rc<Self>,
         key: Key,
-        selects: &dyn Fn(&Object) -> bool,
+        selects: &dyn Fn(&Object) -> Suits,
         room: &dyn Fn(usize),
     ) -> Option<Arc<Object>> {
         let found = self.search(key, selects, room).await;
         found.map(|(_, _, object)| object)
-    }
-
-    /// What is selected, and where it lies.
-    async fn search(
-        self: &Rc<Self>,
-        key: Key,
-        selects: &dyn Fn(&Object) -> bool,
-        room: &dyn Fn(usize),
-    ) -> Option<(Rc<Log>, u32, Arc<Object>)> {
-        let candidates = self.candidates(key).into_iter();
-        for (log, found) in candidates.take(CANDIDATES_MAX) {
-            let Some(object) = fetch(&log, key, found, room).await else {
-                continue;
-            };
-            if selects(&object) {
-                return Some((log, found.page, object));
-            }
-        }
-        None
-    }
-
-    /// Newest first.
-    fn candidates(&self, key: Key) -> Vec<(Rc<Log>, Found)> {
-        let mut all = Vec::new();
-        let mut of_log = Vec::new();
-        for log in &self.logs {
-            log.candidates(key, &mut of_log);
-            let found = of_log.drain(..);
-            all.extend(found.map(|(opened_ms, seq, found)| {
-                let age = (opened_ms, seq, found.page);
-                (age, log.clone(), found)
-            }));
-        }
-        all.sort_by_key(|(age, _, _)| std::cmp::Reverse(*age));
-        let all = all.into_iter();
-        all.map(|(_, log, found)| (log, found)).collect()
     }
 
     /// Takes a copy of an object to disk if its route and its uses say so, or drops it: this never
@@ -356,25 +319,6 @@ impl DiskCache {
         let place = self.shares.iter().position(|bound| at <= *bound);
         self.logs.get(place.unwrap_or_default())
     }
-}
-
-/// Reads a record, and again when it was purged softly while it was read.
-async fn fetch(log: &Rc<Log>, key: Key, found: Found, room: &dyn Fn(usize)) -> Option<Arc<Object>> {
-    let mut known = found;
-    for _ in 0..2 {
-        let seq = log.seq_at(found.page);
-        let object = log.fetch(key, known, room).await?;
-        // It may have been killed since its bytes were checked, or another be where it was.
-        let now = log.still(key, found.page)?;
-        if log.seq_at(found.page) != seq {
-            return None;
-        }
-        if now.soft == known.soft {
-            return Some(object);
-        }
-        known = now;
-    }
-    None
 }
 
 /// Upper bounds of the logs' shares of 2^32, by their bytes.

@@ -21,7 +21,7 @@ use super::kit::*;
 use crate::rt;
 use crate::rt::disk::simulated::{Dice, Fault, SimulatedDisk};
 use crate::store::arena::Budget;
-use crate::store::disk::DeviceState;
+use crate::store::disk::{DeviceState, Suits};
 use crate::store::object::Object;
 use model::{Model, Totals};
 use ringside_engine::time::Mono;
@@ -169,7 +169,7 @@ impl History {
             self.store(0, 0, 2000, false).await;
             self.tick(2_000).await;
             let cache = self.process.cache.clone();
-            let any = |_: &Object| true;
+            let any = |_: &Object| Suits::Yes;
             if let Some(object) = cache.read(key(0), &any, &|_| {}).await {
                 let newest = self.model.borrow().held[&(0, 0)].newest;
                 if Like::of(&object).version == newest {

@@ -1,6 +1,6 @@
 //! A device, the process that uses it, and the keeper, as tests need them.
 
-use super::super::{DiskCache, DiskNews, LogId, Opening, Order, SlotState};
+use super::super::{DiskCache, DiskNews, LogId, Opening, Order, SlotState, Suits};
 use crate::rt::disk::simulated::SimulatedDisk;
 use crate::rt::{self, oneshot, Disk};
 use crate::store::arena::{Budget, Filling};
@@ -10,7 +10,7 @@ use ringside_engine::key::{Key, Seed};
 use ringside_engine::store::disk::checkpoint::{encode_slots, Header, SLOTS_AT};
 use ringside_engine::store::disk::layout::SUPERBLOCKS_AT;
 use ringside_engine::store::disk::walk::{Found, Walk};
-use ringside_engine::store::disk::{Changes, Crc, Falls, Layout, Superblock, PAGE};
+use ringside_engine::store::disk::{variant_bits, Changes, Crc, Falls, Layout, Superblock, PAGE};
 use ringside_engine::time::Mono;
 use std::rc::Rc;
 use std::sync::mpsc::{sync_channel, Receiver};
@@ -321,6 +321,14 @@ impl Like {
             to_disk: ToDisk::AT_ONCE,
         };
         Object::new(&parts, budget).unwrap()
+    }
+}
+
+/// A question for a variant of the one Vary that there is.
+pub(super) fn wants(variant: u64) -> impl Fn(&Object) -> Suits {
+    move |object| match Like::of(object).variant == variant {
+        true => Suits::Yes,
+        false => Suits::Other(variant_bits(variant, variant != 0)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The disk cache as it goes when nothing is amiss.
 
-use super::super::{Behind, DeviceState, DiskCache, DiskNews, LogId, Opening};
+use super::super::{Behind, DeviceState, DiskCache, DiskNews, LogId, Opening, Suits};
 use super::kit::*;
 use crate::rt::disk::simulated::{Fault, SimulatedDisk};
 use crate::rt::disk::TestFile;
@@ -26,7 +26,7 @@ fn like(key: u64, version: u64, bytes: usize) -> Like {
 }
 
 async fn read(cache: &Rc<DiskCache>, key: u64) -> Option<Arc<Object>> {
-    let (any, room) = (|_: &Object| true, |_: usize| {});
+    let (any, room) = (|_: &Object| Suits::Yes, |_: usize| {});
     cache.read(super::kit::key(key), &any, &room).await
 }
 
@@ -35,7 +35,7 @@ fn no_edicts() -> Vec<u8> {
 }
 
 /// Ticks until everything given is done.
-async fn settle(cache: &Rc<DiskCache>, now: &mut Mono) {
+pub(super) async fn settle(cache: &Rc<DiskCache>, now: &mut Mono) {
     for _ in 0..6 {
         now.0 += 600;
         cache.tick(*now, &no_edicts);
@@ -258,7 +258,7 @@ fn of_two_keys_with_one_tag_each_gets_its_own() {
             let cache = process.cache.clone();
             let (sender, waiting) = rt::oneshot();
             let found = async move {
-                let (any, room) = (|_: &Object| true, |_: usize| {});
+                let (any, room) = (|_: &Object| Suits::Yes, |_: usize| {});
                 sender.send(cache.read(key, &any, &room).await.map(|found| found.key()));
             };
             rt::spawn(found, || {});
@@ -310,7 +310,7 @@ fn reads_reserve_their_memory_and_a_look_counts_as_no_use() {
         assert_eq!(budget.used(), before);
         device.at_once(true);
         let hits = process.cache.status()[0].hits;
-        let (any, room) = (|_: &Object| true, |_: usize| {});
+        let (any, room) = (|_: &Object| Suits::Yes, |_: usize| {});
         let uses = |object: Option<Arc<Object>>| object.map(|object| object.disk_uses());
         let key = super::kit::key(1);
         for _ in 0..2 {

@@ -4,7 +4,6 @@ use super::model::Safe;
 use super::{snapshot, History, KEYS, VARIANTS};
 use crate::rt;
 use crate::store::disk::tests::kit::*;
-use crate::store::object::Object;
 use ringside_engine::store::disk::{variant_bits, KillForce};
 use std::fmt::Write as _;
 
@@ -65,7 +64,7 @@ impl History {
         let life = self.device.life();
         let device = self.device.clone();
         let read = async move {
-            let selects = |object: &Object| Like::of(object).variant == variant;
+            let selects = wants(variant);
             let object = cache.read(key(key_), &selects, &|_| {}).await;
             if device.life() != life {
                 return;
