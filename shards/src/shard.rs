@@ -716,11 +716,19 @@ impl Shard {
         };
         rt::not_before(Mono(written_ms.saturating_add(1)));
         disk.adopt(news, &|| self.edicts());
+        self.charge_disk_index(disk);
+    }
+
+    /// What the disk's index takes is part of the memory budget; objects make room for it.
+    fn charge_disk_index(&self, disk: &DiskCache) {
+        disk.charge_index(&|bytes| self.memory.borrow_mut().make_room(bytes));
+        self.bury_dead();
     }
 
     fn tick_disk(&self, now: Mono, is_next_second: bool) {
         let Some(disk) = &self.disk else { return };
         disk.tick(now, &|| self.edicts());
+        self.charge_disk_index(disk);
         self.messages.borrow_mut().extend(disk.take_messages());
         // An index has many parts.
         if !is_next_second {

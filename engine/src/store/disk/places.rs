@@ -151,6 +151,7 @@ pub struct Places {
     table_bits: u32,
     records: usize,
     pages: u64,
+    allocated_bytes: usize,
 }
 
 impl Places {
@@ -158,10 +159,12 @@ impl Places {
     #[must_use]
     pub fn new(records_max: u64) -> Places {
         let table_bits = table_bits(records_max);
+        let tables: Box<[Table]> = (0..1_usize << table_bits)
+            .map(|_| Table::default())
+            .collect();
         Places {
-            tables: (0..1_usize << table_bits)
-                .map(|_| Table::default())
-                .collect(),
+            allocated_bytes: size_of_val(&*tables),
+            tables,
             table_bits,
             records: 0,
             pages: 0,
@@ -207,7 +210,10 @@ impl Places {
     pub fn remove(&mut self, key: Key, page: u32) -> Option<Found> {
         let (table, mut run) = self.run_mut(tag_of(key))?;
         let at = run.find(|at| table.get(*at).is_some_and(|entry| entry.page == page))?;
+        let before = table.allocated_bytes();
         let found = table.remove(at)?.found();
+        let after = table.allocated_bytes();
+        self.resized(before, after);
         self.records -= 1;
         self.pages -= u64::from(found.pages);
         Some(found)
@@ -221,6 +227,7 @@ impl Places {
         let Some((table, run)) = self.run_mut(tag) else {
             return 0;
         };
+        let before = table.allocated_bytes();
         for at in run.rev() {
             let Some(entry) = table.get_mut(at) else {
                 break;
@@ -248,6 +255,8 @@ impl Places {
             }
             each(found);
         }
+        let after = table.allocated_bytes();
+        self.resized(before, after);
         self.records -= removed;
         self.pages -= pages;
         hit
@@ -274,8 +283,7 @@ impl Places {
     /// Bytes allocated.
     #[must_use]
     pub fn allocated_bytes(&self) -> usize {
-        let tables = self.tables.iter().map(Table::allocated_bytes);
-        tables.sum::<usize>() + size_of_val(&*self.tables)
+        self.allocated_bytes
     }
 
     /// Takes all out.
@@ -283,6 +291,7 @@ impl Places {
         for table in &mut self.tables {
             *table = Table::default();
         }
+        self.allocated_bytes = size_of_val(&*self.tables);
         self.records = 0;
         self.pages = 0;
     }
@@ -347,6 +356,7 @@ impl Places {
         let Some(entries) = self.tables.get_mut(table) else {
             return;
         };
+        let before = entries.allocated_bytes();
         let (records, pages) = (&mut self.records, &mut self.pages);
         entries.retain(|entry| {
             let found = entry.found();
@@ -357,6 +367,8 @@ impl Places {
             }
             stays
         });
+        let after = entries.allocated_bytes();
+        self.resized(before, after);
     }
 
     /// The same as [`Places::insert`] for a key of which only the tag is known.
@@ -368,9 +380,18 @@ impl Places {
         let Some((table, run)) = self.run_mut(tag) else {
             return;
         };
+        let before = table.allocated_bytes();
         table.insert(run.end, Entry::new(tag, found));
+        let after = table.allocated_bytes();
+        self.resized(before, after);
         self.records += 1;
         self.pages += u64::from(found.pages);
+    }
+
+    /// A table had so many bytes, and has so many now.
+    fn resized(&mut self, before: usize, after: usize) {
+        self.allocated_bytes += after;
+        self.allocated_bytes -= before;
     }
 
     /// Entries with this tag.
@@ -421,7 +442,10 @@ impl Places {
         self.records += added;
         let pages = batch.iter().map(|entry| u64::from(entry.found().pages));
         self.pages += pages.sum::<u64>();
+        let before = entries.allocated_bytes();
         entries.merge(batch);
+        let after = entries.allocated_bytes();
+        self.resized(before, after);
         batch.clear();
         added
     }

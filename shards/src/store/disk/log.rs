@@ -10,6 +10,7 @@
 //! written, change together. Kills and edicts are noted in the order of the calls, and an object is
 //! only appended after the kills before it: so the order of the log is the order of what happened.
 
+use super::charged::Charged;
 use super::checkpointing::Checkpointing;
 use super::edicts::EdictsArea;
 use super::failing::{Fall, Silence};
@@ -74,6 +75,10 @@ pub(super) struct Inner {
     pub(super) epoch: u32,
     pub(super) superblock: Superblock,
     pub(super) places: Places,
+    pub(super) charged: Charged,
+    /// The medium may hold records that the index has found no memory for: a kill must be noted
+    /// even where it hits nothing, or the next life would find them.
+    pub(super) has_unlisted: bool,
     /// The slots as their headers on the medium say.
     pub(super) slots: Vec<SlotState>,
     /// Number and slot of the segment that is prepared next.
@@ -166,6 +171,8 @@ impl Log {
             mode: if is_new { Mode::Up } else { Mode::Waiting },
             epoch: 0,
             places: Places::new(layout.records_max()),
+            charged: Charged::new(budget),
+            has_unlisted: false,
             slots,
             next_seq: superblock.valid_from.max(1),
             next_slot: 0,
@@ -206,6 +213,7 @@ impl Log {
             now: Cell::new(now),
             inner: RefCell::new(inner),
         });
+        log.settle_index();
         if is_new {
             log.inner.borrow_mut().reclaim(&log);
         }
@@ -261,7 +269,7 @@ impl Log {
         if let Some(recovery) = &mut inner.recovery {
             recovery.kill(kill);
         }
-        if hit || inner.recovery.is_some() {
+        if hit || !inner.lists_all() {
             inner.note_kill(self, *kill);
         } else if inner.kills.noted.safe == inner.kills.noted.count {
             return Ok(None);
@@ -282,8 +290,16 @@ impl Inner {
             Mode::Waiting => Err(Dropped::Recovering),
             Mode::Down { .. } => Err(Dropped::Down),
             Mode::Up if self.edicts.is_due => Err(Dropped::Recovering),
+            Mode::Up if !self.charged.settle(self.places.allocated_bytes()) => {
+                Err(Dropped::NoMemory)
+            }
             Mode::Up => Ok(()),
         }
+    }
+
+    /// Whatever is on the medium is in the index.
+    pub(super) fn lists_all(&self) -> bool {
+        self.recovery.is_none() && !self.has_unlisted
     }
 
     /// A record of so many pages can be in this log at all.

@@ -13,6 +13,7 @@
 //!
 //! It stores and finds; what may be stored or served is decided elsewhere.
 
+mod charged;
 mod checkpointing;
 mod edicts;
 mod failing;

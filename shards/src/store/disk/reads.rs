@@ -165,7 +165,7 @@ impl Log {
         let inner = self.inner.borrow();
         match inner.mode {
             Mode::Down { .. } => false,
-            _ => inner.recovery.is_some() || inner.places.contains(key),
+            _ => !inner.lists_all() || inner.places.contains(key),
         }
     }
 

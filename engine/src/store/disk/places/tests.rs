@@ -54,7 +54,14 @@ impl Model {
         assert_eq!(places.len(), self.0.len());
         let pages: u64 = self.0.iter().map(|(_, found)| u64::from(found.pages)).sum();
         assert_eq!(places.pages(), pages);
+        assert_eq!(places.allocated_bytes(), counted_bytes(places));
     }
+}
+
+/// Bytes allocated, table by table.
+fn counted_bytes(places: &Places) -> usize {
+    let tables = places.tables.iter().map(Table::allocated_bytes);
+    tables.sum::<usize>() + size_of_val(&*places.tables)
 }
 
 /// Few keys, of which some share tags and lie at the ends of tables.
@@ -258,6 +265,7 @@ proptest! {
             });
             prop_assert_eq!(places.len(), before.len() + added);
             prop_assert_eq!(model_of(&places), want);
+            prop_assert_eq!(places.allocated_bytes(), counted_bytes(&places));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The disk cache on a disk that does harm.
 
+mod charged;
 mod finding;
 mod history;
 mod kit;
