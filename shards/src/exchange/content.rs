@@ -68,10 +68,12 @@ impl Aside<'_> {
             Aside::None => flight.push(piece),
             Aside::End(left, last) => {
                 *left = left.saturating_sub(piece.len() as u64);
-                match *left {
-                    0 => *last = Some(piece),
-                    _ => flight.push(piece),
-                }
+                let passed = match *left {
+                    // More than was announced is passed on, too.
+                    0 => last.replace(piece),
+                    _ => Some(piece),
+                };
+                passed.into_iter().for_each(|piece| flight.push(piece));
             }
             Aside::Slices(slices, last) => {
                 slices.put(&piece);
@@ -89,6 +91,17 @@ impl Aside<'_> {
                 }
             }
         }
+    }
+
+    /// What the flight has of a content and what is held back of it.
+    pub fn body(&self, flight: &Flight) -> Vec<Piece> {
+        let mut body = flight.body();
+        match self {
+            Aside::None | Aside::Held(None) => {}
+            Aside::Held(Some(held)) => body.extend(held.iter().cloned()),
+            Aside::End(_, last) | Aside::Slices(_, last) => body.extend(last.clone()),
+        }
+        body
     }
 
     /// Gives the readers what was held back, and holds nothing back any more.

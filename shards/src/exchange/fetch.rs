@@ -300,6 +300,10 @@ pub async fn respond(fetch: Fetch, route: &RouteFacts, mut arrived: Arrived) -> 
     if learned {
         keeping::arrived_everywhere(shard).await;
     }
+    // Whoever has seen the head of an empty content has all of it.
+    if storing.is_ok() && (head.length == Some(0) || !head.has_content) {
+        make_way(&fetch, key, &head).await;
+    }
     let head = Arc::new(head);
     match &storing {
         Ok(()) => flight.open(Opening::Head(head.clone()), false),

@@ -233,9 +233,14 @@ pub async fn discovered(
     arrived.buffer.consume(head_bytes);
     let head = Arc::new(head);
     flight.open(Opening::Head(head.clone()), false);
-    let moved = fetch::receive(&fetch, route, &mut arrived, length, &mut Aside::None).await;
+    let mut aside = match shard.disk {
+        Some(_) => Aside::End(extent.end - extent.first, None),
+        None => Aside::None,
+    };
+    let moved = fetch::receive(&fetch, route, &mut arrived, length, &mut aside).await;
+    let body = aside.body(flight);
     let complete = moved.and_then(|trailers| {
-        let bytes: u64 = flight.body().iter().map(|piece| piece.len() as u64).sum();
+        let bytes: u64 = body.iter().map(|piece| piece.len() as u64).sum();
         let whole = bytes == extent.end - extent.first || !flight.may_store();
         whole
             .then_some(trailers)
@@ -244,12 +249,14 @@ pub async fn discovered(
     let trailers = match complete {
         Ok(trailers) => trailers,
         Err(fault) => {
+            aside.let_go(flight);
             shard.counters.not_stored(NotStored::Incomplete);
             fetch::release(&fetch, route, arrived, false);
             return Err(fault);
         }
     };
-    store_discovered(&fetch, route, &head, outline.as_ref(), &extent).await;
+    store_discovered(&fetch, route, &head, outline.as_ref(), &extent, body).await;
+    aside.let_go(flight);
     home::unlist(shard, flight);
     flight.end(End::Complete(trailers));
     fetch::release(&fetch, route, arrived, keeps);
@@ -262,6 +269,7 @@ async fn store_discovered(
     head: &FlightHead,
     outline: Option<&Arc<Object>>,
     extent: &Extent,
+    body: Vec<Piece>,
 ) {
     let (shard, flight) = (&fetch.shard, &fetch.flight);
     if !flight.may_store() {
@@ -274,7 +282,6 @@ async fn store_discovered(
         shard.counters.not_stored(flight.why_not_stored());
         return;
     }
-    let body = flight.body();
     let Some(outline) = outline else {
         let mut sent = fetch::keepsake(route, key, head, body, None);
         encode::push_length(&mut sent.head, extent.whole);

@@ -189,6 +189,24 @@ fn what_was_replaced_never_comes_back() {
 }
 
 #[test]
+fn what_was_replaced_by_nothing_never_comes_back() {
+    check_disk(&[1, 2], &always(), |stage| {
+        let versions = Versions::default();
+        for time in 0..12 {
+            let (path, other) = (format!("/d/{time}"), format!("/e/{time}"));
+            store(stage, &versions, [&path, &other], Place::Both);
+            stage.origin.on(&path, Answer::ok("").fresh());
+            let reload = Ask::get(&path).field("Cache-Control", "no-cache");
+            stage.client().ask(&reload).expect(200).expect_body("");
+            crash(stage);
+            stage.ringside.wait_until_recovered();
+            let seen = stage.get(&path).expect(200).text();
+            assert_eq!(seen, "", "round {time}");
+        }
+    });
+}
+
+#[test]
 fn a_validation_that_brought_a_new_version_is_kept() {
     check_disk(&[1, 2], &always(), |stage| {
         let versions = Versions::default();
