@@ -56,7 +56,7 @@ fn in_memory(shard: &Shard, asked: &Asked) -> bool {
 /// Brings what is on disk for a question back to memory, whatever it is good for.
 pub async fn recall(shard: &Rc<Shard>, asked: &Asked) {
     if let Some(object) = read(shard, asked).await {
-        give_back(shard, object);
+        give_back(shard, asked, object);
     }
 }
 
@@ -75,12 +75,12 @@ pub async fn answer(shard: &Rc<Shard>, asked: &Asked) -> Option<Arc<Object>> {
         match judge(shard, asked, &object) {
             Judged::Serve => {
                 if object.disk_uses() > 0 {
-                    give_back(shard, object.clone());
+                    give_back(shard, asked, object.clone());
                 }
                 return Some(object);
             }
             Judged::Return => {
-                give_back(shard, object);
+                give_back(shard, asked, object);
                 return None;
             }
             Judged::Drop => {
@@ -162,7 +162,9 @@ fn judge(shard: &Shard, asked: &Asked, object: &Arc<Object>) -> Judged {
 }
 
 /// Puts an object that was read into memory, behind what is there.
-fn give_back(shard: &Shard, object: Arc<Object>) {
-    shard.memory.borrow_mut().give_back(object);
+fn give_back(shard: &Shard, asked: &Asked, object: Arc<Object>) {
+    let route = shard.setting.route(asked.route);
+    let variants_max = route.map_or(1, |route| route.policy.variants_max);
+    shard.memory.borrow_mut().give_back(object, variants_max);
     shard.bury_dead();
 }

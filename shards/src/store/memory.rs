@@ -112,10 +112,12 @@ impl Memory {
         }
     }
 
-    /// Puts in what was read from disk, unless something newer is there that selects the same.
-    pub fn give_back(&mut self, object: Arc<Object>) {
+    /// Puts in what was read from disk, unless something newer is there that selects the same. Of
+    /// more variants than `variants_max` one goes, as when something is put in.
+    pub fn give_back(&mut self, object: Arc<Object>, variants_max: usize) {
         let newer = |(_, held): (_, &Resident)| takes_place_of(&object, &held.0);
         if !self.index.variants(object.key()).any(newer) {
+            self.make_place(object.key(), variants_max);
             self.index.insert(Resident(object));
         }
     }
@@ -132,6 +134,13 @@ impl Memory {
             let old = self.index.remove(slot);
             self.bury(old);
         }
+        self.make_place(key, variants_max);
+        self.renew_older(&object);
+        self.index.insert(Resident(object));
+    }
+
+    /// Leaves fewer than `variants_max` variants of a key, so that one more may be put in.
+    fn make_place(&mut self, key: Key, variants_max: usize) {
         let mut count = self.index.variants(key).count();
         while count >= variants_max.max(1) {
             let unused = self
@@ -148,8 +157,6 @@ impl Memory {
             self.bury(old);
             count -= 1;
         }
-        self.renew_older(&object);
-        self.index.insert(Resident(object));
     }
 
     /// Where two that are stored select a request, the newer is served (RFC 9111, 4.1). A sibling
@@ -358,3 +365,6 @@ impl Memory {
         self.budget
     }
 }
+
+#[cfg(test)]
+mod tests;
