@@ -26,7 +26,7 @@ const VALIDATED_MAX: usize = 16;
 
 /// What a home has for a request.
 pub enum Considered {
-    /// A fresh object.
+    /// An object; this use of it is counted.
     Object(Arc<Object>),
     /// A place as reader of a flight.
     Joined(Rc<Flight>, ReaderId, Outcome),
@@ -76,7 +76,10 @@ pub fn consider(shard: &Rc<Shard>, asked: Box<Asked>, guest: Option<Guest>) -> C
             let facts = stale.facts.soft_purged(now);
             cache::in_place_of_error(&request, &facts, &route.policy, now)
         });
-        return allowed.map_or(Considered::Go(reason), Considered::Object);
+        return allowed.map_or(Considered::Go(reason), |stale| {
+            stale.touch();
+            Considered::Object(stale)
+        });
     }
     if only_if_cached(&request, &route.policy) {
         return Considered::Go(Reason::OnlyIfCached);

@@ -417,7 +417,6 @@ async fn ask(visit: &Visit, question: &Question) -> Asking {
         }
         Some(Told::Once(object)) => {
             source.settled();
-            object.touch();
             done(Keep::Object(object))
         }
         Some(Told::FromDisk(object)) => {
@@ -447,8 +446,8 @@ fn is_gone(visit: &Visit, question: &Question, object: &Object) -> bool {
     !object.is_live() || (!is_part && dead())
 }
 
+/// The home has counted this use.
 fn keep_replica(shard: &Shard, object: Arc<Object>) -> Keep {
-    object.touch();
     shard.replicas.borrow_mut().keep(object.clone());
     Keep::Object(object)
 }
