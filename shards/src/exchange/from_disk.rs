@@ -99,9 +99,7 @@ pub async fn look(shard: &Rc<Shard>, asked: &Asked) -> Option<Arc<Object>> {
     let (seed, request) = (shard.setting.seed, asked.request());
     let selects = |object: &Object| suits(object, seed, request.fields);
     let room = |bytes| make_room(shard, bytes);
-    let object = disk.look(asked.key, &selects, &room).await;
-    shard.bury_dead();
-    object
+    disk.look(asked.key, &selects, &room).await
 }
 
 async fn read(shard: &Rc<Shard>, asked: &Asked) -> Option<Arc<Object>> {
@@ -109,9 +107,7 @@ async fn read(shard: &Rc<Shard>, asked: &Asked) -> Option<Arc<Object>> {
     let (seed, request) = (shard.setting.seed, asked.request());
     let selects = |object: &Object| suits(object, seed, request.fields);
     let room = |bytes| make_room(shard, bytes);
-    let object = disk.read(asked.key, &selects, &room).await;
-    shard.bury_dead();
-    object
+    disk.read(asked.key, &selects, &room).await
 }
 
 /// Evicts, and tells siblings that hold what was evicted.

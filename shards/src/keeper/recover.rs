@@ -145,7 +145,9 @@ impl Recovery<'_> {
         if let Some(kept) = self.keeping.kept.get(self.number) {
             kept.state.set(State::Telling);
         }
-        self.keeping.tell(self.body, news).await;
+        for part in news.in_parts() {
+            self.keeping.tell(self.body, part).await;
+        }
     }
 
     /// Passes on what was found; whether that was all.

@@ -71,24 +71,54 @@ pub struct Staying {
 /// and a newer copy would come back fresh after a restart.
 #[must_use]
 pub fn staying(sheet: &Sheet, layout: &Layout, places: &Places) -> Vec<Staying> {
-    let first = layout.first_page(sheet.header.slot);
-    let mut wanted: Vec<Staying> = sheet
-        .events
-        .iter()
-        .filter_map(|event| match event {
+    let mut choice = Choice::default();
+    while choice.look(sheet, layout, places, usize::MAX) {}
+    choice.made(layout)
+}
+
+/// The same in slices, for who has other things to do meanwhile: a segment lists thousands.
+#[derive(Debug, Default)]
+pub struct Choice {
+    wanted: Vec<Staying>,
+    looked_at: usize,
+}
+
+impl Choice {
+    /// Looks at so many more of the events; `false` when there are no more.
+    pub fn look(
+        &mut self,
+        sheet: &Sheet,
+        layout: &Layout,
+        places: &Places,
+        events_max: usize,
+    ) -> bool {
+        let first = layout.first_page(sheet.header.slot);
+        let end = self.looked_at.saturating_add(events_max);
+        let end = end.min(sheet.events.len());
+        let events = sheet.events.get(self.looked_at..end).unwrap_or_default();
+        let found = events.iter().filter_map(|event| match event {
             Event::Object { key, page, .. } => wanted(*key, first + u32::from(*page), places),
             Event::Kill(_) => None,
-        })
-        .collect();
-    wanted.sort_by_key(|record| (Reverse(record.found.uses), record.found.pages));
-    let mut room = layout.pages_per_segment() / STAY_SHARE;
-    wanted.retain(|record| {
-        let left = room.checked_sub(u32::from(record.found.pages));
-        room = left.unwrap_or(room);
-        left.is_some()
-    });
-    wanted.sort_by_key(|record| record.found.page);
-    wanted
+        });
+        self.wanted.extend(found);
+        self.looked_at = end;
+        end < sheet.events.len()
+    }
+
+    /// What was chosen.
+    #[must_use]
+    pub fn made(self, layout: &Layout) -> Vec<Staying> {
+        let mut wanted = self.wanted;
+        wanted.sort_by_key(|record| (Reverse(record.found.uses), record.found.pages));
+        let mut room = layout.pages_per_segment() / STAY_SHARE;
+        wanted.retain(|record| {
+            let left = room.checked_sub(u32::from(record.found.pages));
+            room = left.unwrap_or(room);
+            left.is_some()
+        });
+        wanted.sort_by_key(|record| record.found.page);
+        wanted
+    }
 }
 
 fn wanted(key: Key, page: u32, places: &Places) -> Option<Staying> {

@@ -9,7 +9,7 @@
 //! | news | when | afterwards the log may |
 //! |---|---|---|
 //! | `Head` | the newest segment is known, and all edicts are read | write, from the slot after it |
-//! | `Sheet`, newest first | one for each segment at or above the checkpoint's `since_seq` | serve what is listed |
+//! | `Sheet`, newest first | of each segment at or above the checkpoint's `since_seq`; a long one in parts | serve what is listed |
 //! | `Index`, in any parts | entries of the checkpoint | serve them too |
 //! | `Recovered` | nothing more will come | forget which kills happened meanwhile |
 
@@ -17,6 +17,9 @@ use ringside_engine::store::disk::edict::Edicts;
 use ringside_engine::store::disk::walk::Walked;
 use ringside_engine::store::disk::Sheet;
 use std::sync::Arc;
+
+/// Events of a sheet in one letter, at most: a shard takes in all of one at once.
+const EVENTS_MAX: usize = 512;
 
 /// One log of the data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -113,7 +116,7 @@ pub enum DiskNews {
         /// Of the newest whole checkpoint; 0 for none.
         checkpoint_generation: u64,
     },
-    /// What one segment holds; newest first.
+    /// What one segment holds, or a part of that; newest first.
     Sheet {
         /// Which log.
         log: LogId,
@@ -189,5 +192,61 @@ impl DiskNews {
             | DiskNews::Failed { log, .. }
             | DiskNews::Written { log, .. } => *log,
         }
+    }
+
+    /// The same in letters that a shard takes in quickly: a long sheet in parts, the newest first.
+    pub fn in_parts(self) -> Vec<DiskNews> {
+        let (log, sheet) = match self {
+            DiskNews::Sheet { log, sheet } if sheet.events.len() > EVENTS_MAX => (log, sheet),
+            short => return vec![short],
+        };
+        let parts = sheet.events.rchunks(EVENTS_MAX).map(|events| {
+            let sheet = Sheet {
+                header: sheet.header,
+                sealed_ms: sheet.sealed_ms,
+                events: events.to_vec(),
+            };
+            DiskNews::Sheet { log, sheet }
+        });
+        parts.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringside_engine::key::Key;
+    use ringside_engine::store::disk::{Event, SegmentHeader};
+
+    fn sheet(pages: std::ops::Range<u16>) -> DiskNews {
+        let event = |page| Event::Object {
+            key: Key(u128::from(page)),
+            page,
+            pages: 1,
+            variant: 0,
+        };
+        DiskNews::Sheet {
+            log: LogId {
+                shard: 1,
+                device: 2,
+            },
+            sheet: Sheet {
+                header: SegmentHeader {
+                    slot: 3,
+                    seq: 4,
+                    opened_ms: 5,
+                },
+                sealed_ms: 6,
+                events: pages.map(event).collect(),
+            },
+        }
+    }
+
+    #[test]
+    fn a_long_sheet_is_told_in_short_parts_from_its_end_on() {
+        let told = |news: DiskNews| format!("{:?}", news.in_parts());
+        assert_eq!(told(sheet(0..512)), format!("{:?}", [sheet(0..512)]));
+        let parts = [sheet(788..1300), sheet(276..788), sheet(0..276)];
+        assert_eq!(told(sheet(0..1300)), format!("{parts:?}"));
     }
 }

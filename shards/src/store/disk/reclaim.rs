@@ -13,7 +13,7 @@ use super::log::{Inner, Log, Mode};
 use super::orders::SlotState;
 use super::status::Dropped;
 use crate::rt::{self, Pages};
-use ringside_engine::store::disk::keep::{staying, Staying};
+use ringside_engine::store::disk::keep::{Choice, Staying};
 use ringside_engine::store::disk::record::decode;
 use ringside_engine::store::disk::segment::{decode_footer, footer_extent};
 use ringside_engine::store::disk::{Event, Expect, SegmentHeader, Sheet, PAGE};
@@ -23,7 +23,7 @@ use std::time::Duration;
 
 /// Tables of the index that are looked through in one go, for a segment whose footer is lost.
 const TABLES_AT_ONCE: usize = 64;
-/// Records that are taken out of the index in one go.
+/// Records that are looked up in the index, or taken out of it, in one go.
 const EVENTS_AT_ONCE: usize = 512;
 
 /// What a step of reclaiming could not do; the log is down, or was begun anew.
@@ -172,8 +172,16 @@ impl Log {
         old: &SlotState,
         epoch: u32,
     ) -> Result<(), Stale> {
-        let wanted = staying(sheet, &self.layout, &self.inner.borrow().places);
-        for record in wanted {
+        let mut choice = Choice::default();
+        while choice.look(
+            sheet,
+            &self.layout,
+            &self.inner.borrow().places,
+            EVENTS_AT_ONCE,
+        ) {
+            rt::sleep(Duration::from_millis(1)).await;
+        }
+        for record in choice.made(&self.layout) {
             if self.inner.borrow().epoch != epoch {
                 return Err(Stale);
             }

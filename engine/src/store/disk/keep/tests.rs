@@ -35,6 +35,15 @@ fn staying_of(records: &[(u16, usize)]) -> Vec<(u64, u8)> {
     assert_eq!(circle.seq, 1, "all of it in one segment");
     let sheet = circle.sheets[0].as_ref().expect("it is open");
     let stay = staying(sheet, &circle.layout, &circle.places);
+    for events_max in 1..4 {
+        let mut choice = Choice::default();
+        let mut slices = 1;
+        while choice.look(sheet, &circle.layout, &circle.places, events_max) {
+            slices += 1;
+        }
+        assert_eq!(slices, records.len().div_ceil(events_max));
+        assert_eq!(choice.made(&circle.layout), stay);
+    }
     let number = |stays: &Staying| (0..).find(|n| key(*n) == stays.key);
     let stay = stay
         .iter()
