@@ -4,7 +4,7 @@
 use super::device::{Body, Device};
 use super::pace::Pace;
 use super::{Keeping, LogToKeep, State};
-use crate::store::disk::orders::{DiskNews, LogId, SlotState};
+use crate::store::disk::orders::{DiskNews, LogId};
 use ringside_engine::store::disk::walk::{Found, Ticket, Walk, READ_BYTES};
 use ringside_engine::store::disk::{Superblock, PAGE};
 use std::io;
@@ -153,58 +153,29 @@ impl Recovery<'_> {
     /// Passes on what was found; whether that was all.
     async fn tell(&mut self, device: &Device<Ticket>, found: Found) -> io::Result<bool> {
         let log = self.log();
-        let news = match found {
+        match found {
             Found::Footer { at, bytes } => {
                 // Without it, the next start scans that segment again.
                 if let Err(error) = write_footer(device, at, &bytes).await {
                     let what = format!("a segment can't be sealed: {error}");
                     self.keeping.say(log, &what);
                 }
-                return Ok(false);
-            }
-            Found::Head {
-                slot,
-                seq,
-                slots,
-                edicts,
-                checkpoint_generation,
-            } => DiskNews::Head {
-                log,
-                slot,
-                seq,
-                slots: slots
-                    .into_iter()
-                    .map(|slot| SlotState {
-                        seq: slot.seq,
-                        opened_ms: slot.opened_ms,
-                    })
-                    .collect(),
-                edicts,
-                checkpoint_generation,
-            },
-            Found::Sheet(sheet) => DiskNews::Sheet { log, sheet },
-            Found::Entries { entries, slots } => DiskNews::Index {
-                log,
-                entries,
-                slots,
-            },
-            Found::Done(walked) => {
-                let news = DiskNews::Recovered {
-                    log,
-                    unreadable: walked.lost + walked.doubtful,
-                    walked,
-                    took_ms: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
-                };
-                self.send(news).await;
-                return Ok(true);
+                Ok(false)
             }
             Found::Failed => {
                 let error = self.error.take();
-                return Err(error.unwrap_or_else(|| io::ErrorKind::InvalidData.into()));
+                Err(error.unwrap_or_else(|| io::ErrorKind::InvalidData.into()))
             }
-        };
-        self.send(news).await;
-        Ok(false)
+            found => {
+                let is_all = matches!(found, Found::Done(_));
+                let took = self.began.elapsed().as_millis();
+                let took_ms = u64::try_from(took).unwrap_or(u64::MAX);
+                if let Some(news) = DiskNews::of_walk(log, found, took_ms) {
+                    self.send(news).await;
+                }
+                Ok(is_all)
+            }
+        }
     }
 }
 

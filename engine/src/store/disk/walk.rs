@@ -72,12 +72,12 @@ pub struct Read {
     pub bytes: usize,
 }
 
-/// A slot, as [`Found::Head`] has it.
+/// A segment's place in time, as its slot's header says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SlotFound {
-    /// The number of its segment; 0 for none.
+pub struct SlotState {
+    /// Its sequence number; 0: never written, or before `valid_from`.
     pub seq: u64,
-    /// When that was begun; 0 when its header is damaged.
+    /// When it was begun; 0 when its header is damaged.
     pub opened_ms: u64,
 }
 
@@ -100,7 +100,7 @@ pub enum Found {
         /// gets one more. 0: there is no segment.
         seq: u64,
         /// All slots.
-        slots: Vec<SlotFound>,
+        slots: Vec<SlotState>,
         /// What was decreed, and whether some of it is lost.
         edicts: Edicts,
         /// Of the newest checkpoint; 0 for none.

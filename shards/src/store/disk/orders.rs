@@ -14,7 +14,8 @@
 //! | `Recovered` | nothing more will come | forget which kills happened meanwhile |
 
 use ringside_engine::store::disk::edict::Edicts;
-use ringside_engine::store::disk::walk::Walked;
+pub use ringside_engine::store::disk::walk::SlotState;
+use ringside_engine::store::disk::walk::{Found, Walked};
 use ringside_engine::store::disk::Sheet;
 use std::sync::Arc;
 
@@ -28,15 +29,6 @@ pub struct LogId {
     pub shard: u16,
     /// The number of its device in the set.
     pub device: u16,
-}
-
-/// A segment's place in time, as its slot's header says: zeros for a slot without one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SlotState {
-    /// Its sequence number; 0: never written, or before `valid_from`.
-    pub seq: u64,
-    /// When it was begun.
-    pub opened_ms: u64,
 }
 
 /// What a shard wants of the keeper.
@@ -180,6 +172,40 @@ pub enum DiskNews {
 }
 
 impl DiskNews {
+    /// What the walk through `log` has found, after so long. `None` of what is no news: a footer is
+    /// to be written, and of a failure whoever reads knows more.
+    pub fn of_walk(log: LogId, found: Found, took_ms: u64) -> Option<DiskNews> {
+        Some(match found {
+            Found::Footer { .. } | Found::Failed => return None,
+            Found::Head {
+                slot,
+                seq,
+                slots,
+                edicts,
+                checkpoint_generation,
+            } => DiskNews::Head {
+                log,
+                slot,
+                seq,
+                slots,
+                edicts,
+                checkpoint_generation,
+            },
+            Found::Sheet(sheet) => DiskNews::Sheet { log, sheet },
+            Found::Entries { entries, slots } => DiskNews::Index {
+                log,
+                entries,
+                slots,
+            },
+            Found::Done(walked) => DiskNews::Recovered {
+                log,
+                unreadable: walked.lost + walked.doubtful,
+                walked,
+                took_ms,
+            },
+        })
+    }
+
     /// The log it is about.
     pub fn log(&self) -> LogId {
         match self {

@@ -4,7 +4,7 @@ use super::entries::Entries;
 use super::order::{self, Told};
 use super::sheets::{Outcome, Sheets};
 use super::slots::{Glance, Slots};
-use super::{Area, Begun, Found, Ground, SlotFound, Step, Walk, LOST_MAX};
+use super::{Area, Begun, Found, Ground, SlotState, Step, Walk, LOST_MAX};
 use crate::store::disk::checkpoint::{decode_slots, Header, ENTRY_BYTES, SLOTS_AT, SLOT_BYTES};
 use crate::store::disk::edict;
 use crate::store::disk::mark::Crc;
@@ -203,10 +203,10 @@ impl Walk {
     fn tell_head(&mut self, newest: Option<&Told>) {
         self.is_head_told = true;
         let mut slots = Vec::new();
-        slots.resize(self.ground.layout.segments as usize, SlotFound::default());
+        slots.resize(self.ground.layout.segments as usize, SlotState::default());
         for told in &self.order.segments {
             if let Some(slot) = slots.get_mut(told.slot as usize) {
-                *slot = SlotFound {
+                *slot = SlotState {
                     seq: told.seq,
                     opened_ms: told.opened_ms,
                 };

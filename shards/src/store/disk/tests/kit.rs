@@ -118,55 +118,18 @@ impl Restart {
     }
 
     fn told(&mut self, device: &SimulatedDisk, found: Found) -> Option<DiskNews> {
-        let log = ID;
-        Some(match found {
+        self.is_done = matches!(found, Found::Done(_) | Found::Failed);
+        match found {
             Found::Footer { at, bytes } => {
                 device.put(at, &bytes);
-                return None;
+                None
             }
-            Found::Head {
-                slot,
-                seq,
-                slots,
-                edicts,
-                checkpoint_generation,
-            } => DiskNews::Head {
-                log,
-                slot,
-                seq,
-                slots: slots
-                    .iter()
-                    .map(|slot| SlotState {
-                        seq: slot.seq,
-                        opened_ms: slot.opened_ms,
-                    })
-                    .collect(),
-                edicts,
-                checkpoint_generation,
-            },
-            Found::Sheet(sheet) => DiskNews::Sheet { log, sheet },
-            Found::Entries { entries, slots } => DiskNews::Index {
-                log,
-                entries,
-                slots,
-            },
-            Found::Done(walked) => {
-                self.is_done = true;
-                DiskNews::Recovered {
-                    log,
-                    unreadable: walked.lost + walked.doubtful,
-                    walked,
-                    took_ms: 0,
-                }
-            }
-            Found::Failed => {
-                self.is_done = true;
-                DiskNews::Failed {
-                    log,
-                    why: "unreadable".to_owned(),
-                }
-            }
-        })
+            Found::Failed => Some(DiskNews::Failed {
+                log: ID,
+                why: "unreadable".to_owned(),
+            }),
+            found => DiskNews::of_walk(ID, found, 0),
+        }
     }
 }
 

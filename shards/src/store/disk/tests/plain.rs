@@ -4,7 +4,7 @@ use super::super::{Behind, DeviceState, DiskCache, DiskNews, LogId, Opening, Sui
 use super::kit::*;
 use crate::rt::disk::simulated::{Fault, SimulatedDisk};
 use crate::rt::disk::TestFile;
-use crate::rt::{self, Disk, Pages, Part};
+use crate::rt::{self, Disk, Pages, Part, Waiting};
 use crate::store::arena::Budget;
 use crate::store::object::Object;
 use ringside_engine::key::Key;
@@ -42,6 +42,70 @@ pub(super) async fn settle(cache: &Rc<DiskCache>, now: &mut Mono) {
         breathe().await;
     }
 }
+
+/// A simulated device, and a process that uses it.
+struct Scene {
+    device: Rc<SimulatedDisk>,
+    budget: &'static Budget,
+    now: Mono,
+    process: Process,
+}
+
+impl Scene {
+    /// A new log of six segments, ready to be written, and so much memory.
+    async fn new(memory: usize) -> Scene {
+        let device = device(SEGMENTS, 1);
+        let budget = Budget::new(memory);
+        let now = Mono(1000);
+        let process = Process::start(&device, budget, true, now);
+        let mut scene = Scene {
+            device,
+            budget,
+            now,
+            process,
+        };
+        scene.settle().await;
+        scene
+    }
+
+    fn cache(&self) -> &Rc<DiskCache> {
+        &self.process.cache
+    }
+
+    fn object(&self, key: u64, bytes: usize) -> Arc<Object> {
+        like(key, 1, bytes).object(self.budget, self.now)
+    }
+
+    /// Gives an object to the disk.
+    fn offer(&self, key: u64, bytes: usize) -> Arc<Object> {
+        let object = self.object(key, bytes);
+        self.cache().offer(&object, true);
+        object
+    }
+
+    async fn settle(&mut self) {
+        settle(&self.process.cache, &mut self.now).await;
+    }
+
+    /// Reads it in a task of its own.
+    fn ask(&self, key: u64) -> Waiting<Option<Arc<Object>>> {
+        let cache = self.cache().clone();
+        let (sender, waiting) = rt::oneshot();
+        let read = async move { sender.send(read(&cache, key).await) };
+        rt::spawn(read, || {});
+        waiting
+    }
+
+    /// The process is gone; another one begins to look for what is there.
+    fn crash(&mut self) -> Restart {
+        self.device.crash();
+        self.process = Process::start(&self.device, self.budget, false, self.now);
+        Restart::new(&self.device)
+    }
+}
+
+/// Segments of its log.
+const SEGMENTS: u32 = 6;
 
 /// Closes, with a keeper that writes the last checkpoint.
 async fn close(process: &Process, device: &SimulatedDisk) {
@@ -134,40 +198,32 @@ fn objects_come_back_from_a_real_file() {
 
 #[test]
 fn what_was_closed_is_found_after_a_restart_and_kills_hold() {
-    let device = device(6, 1);
     rt::run(async {
-        let budget = Budget::new(16 << 20);
-        let mut now = Mono(1000);
-        let process = Process::start(&device, budget, true, now);
-        settle(&process.cache, &mut now).await;
+        let mut scene = Scene::new(16 << 20).await;
         for n in 0..8 {
-            process
-                .cache
-                .offer(&like(n, 1, 3000).object(budget, now), true);
+            scene.offer(n, 3000);
         }
-        process.cache.kill(key(2), None, KillForce::Hard);
-        process.cache.kill(key(3), Some(0), KillForce::Soft);
-        let statement = process.cache.edict(b"all".to_vec(), &|| b"all".to_vec());
+        scene.cache().kill(key(2), None, KillForce::Hard);
+        scene.cache().kill(key(3), Some(0), KillForce::Soft);
+        let statement = scene.cache().edict(b"all".to_vec(), &|| b"all".to_vec());
         statement.await.unwrap();
-        close(&process, &device).await;
-        assert_eq!(process.cache.status()[0].checkpoints, 1);
-        device.crash();
-        let process = Process::start(&device, budget, false, now);
-        let mut restart = Restart::new(&device);
+        close(&scene.process, &scene.device).await;
+        assert_eq!(scene.cache().status()[0].checkpoints, 1);
+        let mut restart = scene.crash();
         let mut edicts = Vec::new();
-        while let Some(news) = restart.next(&device) {
+        while let Some(news) = restart.next(&scene.device) {
             if let DiskNews::Head { edicts: found, .. } = &news {
                 edicts.clone_from(&found.payloads);
             }
-            process.cache.adopt(news, &no_edicts);
+            scene.cache().adopt(news, &no_edicts);
             breathe().await;
         }
         assert!(edicts.concat().ends_with(b"all"));
-        assert_eq!(process.cache.status()[0].state, DeviceState::Up);
+        assert_eq!(scene.cache().status()[0].state, DeviceState::Up);
         for n in 0..8 {
-            let back = read(&process.cache, n).await;
+            let back = read(scene.cache(), n).await;
             assert_eq!(back.is_some(), n != 2, "{n}");
-            let is_fresh = back.is_some_and(|back| back.facts.is_fresh(now));
+            let is_fresh = back.is_some_and(|back| back.facts.is_fresh(scene.now));
             assert_eq!(is_fresh, n != 2 && n != 3, "{n}");
         }
     })
@@ -176,26 +232,20 @@ fn what_was_closed_is_found_after_a_restart_and_kills_hold() {
 
 #[test]
 fn the_circle_goes_around_and_keeps_what_is_used() {
-    let device = device(6, 1);
     rt::run(async {
-        let budget = Budget::new(16 << 20);
-        let mut now = Mono(1000);
-        let process = Process::start(&device, budget, true, now);
-        settle(&process.cache, &mut now).await;
+        let mut scene = Scene::new(16 << 20).await;
         for n in 0..200 {
-            process
-                .cache
-                .offer(&like(n, 1, 6000).object(budget, now), true);
-            settle(&process.cache, &mut now).await;
-            let popular = read(&process.cache, 0).await.expect("it is used");
+            scene.offer(n, 6000);
+            scene.settle().await;
+            let popular = read(scene.cache(), 0).await.expect("it is used");
             assert_eq!(Like::of(&popular), like(0, 1, 6000));
         }
-        let status = &process.cache.status()[0];
+        let status = &scene.cache().status()[0];
         // Once in each lap.
         assert!(status.reinserted >= 4, "{status:?}");
         assert!(status.overwritten_age_ms > 0);
-        assert!(!process.cache.find(key(1)), "overwritten");
-        assert!(process.cache.find(key(199)));
+        assert!(!scene.cache().find(key(1)), "overwritten");
+        assert!(scene.cache().find(key(199)));
         assert!(status.records < 60);
         assert!(status.written_bytes > status.admitted_bytes);
         assert_eq!(status.checksum_errors, 0);
@@ -205,35 +255,20 @@ fn the_circle_goes_around_and_keeps_what_is_used() {
 
 #[test]
 fn identical_reads_are_one() {
-    let device = device(6, 1);
     rt::run(async {
-        let budget = Budget::new(16 << 20);
-        let mut now = Mono(1000);
-        let process = Process::start(&device, budget, true, now);
-        settle(&process.cache, &mut now).await;
-        process
-            .cache
-            .offer(&like(1, 1, 6000).object(budget, now), true);
-        settle(&process.cache, &mut now).await;
-        let before = process.cache.status()[0].reads;
-        device.at_once(false);
-        let mut all = Vec::new();
-        for _ in 0..5 {
-            let cache = process.cache.clone();
-            let (sender, waiting) = rt::oneshot();
-            rt::spawn(
-                async move { sender.send(read(&cache, 1).await.is_some()) },
-                || {},
-            );
-            all.push(waiting);
-        }
+        let mut scene = Scene::new(16 << 20).await;
+        scene.offer(1, 6000);
+        scene.settle().await;
+        let before = scene.cache().status()[0].reads;
+        scene.device.at_once(false);
+        let all = [(); 5].map(|()| scene.ask(1));
         breathe().await;
-        assert_eq!(device.pending(), 1);
-        device.step();
+        assert_eq!(scene.device.pending(), 1);
+        scene.device.step();
         for waiting in all {
-            assert_eq!(waiting.await, Some(true));
+            assert!(waiting.await.unwrap().is_some());
         }
-        let status = &process.cache.status()[0];
+        let status = &scene.cache().status()[0];
         assert_eq!((status.reads - before, status.shared_reads), (1, 4));
     })
     .unwrap();
@@ -241,21 +276,16 @@ fn identical_reads_are_one() {
 
 #[test]
 fn of_two_keys_with_one_tag_each_gets_its_own() {
-    let device = device(6, 1);
     rt::run(async {
-        let budget = Budget::new(16 << 20);
-        let mut now = Mono(1000);
-        let process = Process::start(&device, budget, true, now);
-        settle(&process.cache, &mut now).await;
-        let object = like(1, 1, 6000).object(budget, now);
-        process.cache.offer(&object, true);
-        settle(&process.cache, &mut now).await;
-        device.at_once(false);
+        let mut scene = Scene::new(16 << 20).await;
+        let object = scene.offer(1, 6000);
+        scene.settle().await;
+        scene.device.at_once(false);
         // Tags are of the lower half.
         let keys = [object.key(), Key(object.key().0 ^ 1 << 100)];
         let mut all = Vec::new();
         for key in keys {
-            let cache = process.cache.clone();
+            let cache = scene.cache().clone();
             let (sender, waiting) = rt::oneshot();
             let found = async move {
                 let (any, room) = (|_: &Object| Suits::Yes, |_: usize| {});
@@ -265,7 +295,7 @@ fn of_two_keys_with_one_tag_each_gets_its_own() {
             all.push((key, waiting));
         }
         breathe().await;
-        while device.step() {
+        while scene.device.step() {
             breathe().await;
         }
         for (key, waiting) in all {
@@ -278,65 +308,49 @@ fn of_two_keys_with_one_tag_each_gets_its_own() {
 
 #[test]
 fn reads_reserve_their_memory_and_a_look_counts_as_no_use() {
-    let device = device(6, 1);
     rt::run(async {
-        let budget = Budget::new(1 << 20);
-        let mut now = Mono(1000);
-        let process = Process::start(&device, budget, true, now);
-        settle(&process.cache, &mut now).await;
+        let mut scene = Scene::new(1 << 20).await;
         for key in [1, 2] {
-            let object = like(key, 1, 20_000).object(budget, now);
-            process.cache.offer(&object, true);
+            scene.offer(key, 20_000);
         }
-        settle(&process.cache, &mut now).await;
-        let before = budget.used();
-        device.at_once(false);
-        let mut all = Vec::new();
-        for key in [1, 2] {
-            let cache = process.cache.clone();
-            let (sender, waiting) = rt::oneshot();
-            let found = async move { sender.send(read(&cache, key).await) };
-            rt::spawn(found, || {});
-            all.push(waiting);
-        }
+        scene.settle().await;
+        let before = scene.budget.used();
+        scene.device.at_once(false);
+        let all = [1, 2].map(|key| scene.ask(key));
         breathe().await;
-        assert!(budget.used() >= before + 2 * 20_000);
-        while device.step() {
+        assert!(scene.budget.used() >= before + 2 * 20_000);
+        while scene.device.step() {
             breathe().await;
         }
         for waiting in all {
             assert!(waiting.await.unwrap().is_some());
         }
-        assert_eq!(budget.used(), before);
-        device.at_once(true);
-        let hits = process.cache.status()[0].hits;
+        assert_eq!(scene.budget.used(), before);
+        scene.device.at_once(true);
+        let hits = scene.cache().status()[0].hits;
         let (any, room) = (|_: &Object| Suits::Yes, |_: usize| {});
         let uses = |object: Option<Arc<Object>>| object.map(|object| object.disk_uses());
         let key = super::kit::key(1);
         for _ in 0..2 {
-            assert_eq!(uses(process.cache.look(key, &any, &room).await), Some(1));
+            assert_eq!(uses(scene.cache().look(key, &any, &room).await), Some(1));
         }
-        assert_eq!(process.cache.status()[0].hits, hits);
+        assert_eq!(scene.cache().status()[0].hits, hits);
     })
     .unwrap();
 }
 
 #[test]
 fn what_is_copied_before_it_is_evicted_counts_as_nothing_dropped() {
-    let device = device(6, 1);
     rt::run(async {
-        let budget = Budget::new(16 << 20);
-        let mut now = Mono(1000);
-        let process = Process::start(&device, budget, true, now);
-        settle(&process.cache, &mut now).await;
-        let object = like(1, 1, 6000).object(budget, now);
+        let scene = Scene::new(16 << 20).await;
+        let object = scene.object(1, 6000);
         object.touch();
-        let cache = &process.cache;
+        let cache = scene.cache();
         assert!(matches!(cache.write_behind(&object), Behind::Wrote(_)));
         assert_eq!(cache.write_behind(&object), Behind::Nothing);
         let mut n = 2;
         let full = loop {
-            let next = like(n, 1, 20_000).object(budget, now);
+            let next = scene.object(n, 20_000);
             next.touch();
             match cache.write_behind(&next) {
                 Behind::Wrote(_) => n += 1,
@@ -352,65 +366,50 @@ fn what_is_copied_before_it_is_evicted_counts_as_nothing_dropped() {
 
 #[test]
 fn as_long_as_not_all_is_found_anything_may_come_back() {
-    let device = device(6, 1);
     rt::run(async {
-        let budget = Budget::new(16 << 20);
-        let mut now = Mono(1000);
-        let process = Process::start(&device, budget, true, now);
-        settle(&process.cache, &mut now).await;
+        let mut scene = Scene::new(16 << 20).await;
         let key = super::kit::key(9);
-        assert!(!process.cache.may_come_back(key));
-        device.crash();
-        let process = Process::start(&device, budget, false, now);
-        assert!(process.cache.may_come_back(key) && !process.cache.find(key));
-        let mut restart = Restart::new(&device);
-        while let Some(news) = restart.next(&device) {
-            process.cache.adopt(news, &no_edicts);
+        assert!(!scene.cache().may_come_back(key));
+        let mut restart = scene.crash();
+        assert!(scene.cache().may_come_back(key) && !scene.cache().find(key));
+        while let Some(news) = restart.next(&scene.device) {
+            scene.cache().adopt(news, &no_edicts);
         }
-        assert!(!process.cache.may_come_back(key));
+        assert!(!scene.cache().may_come_back(key));
     })
     .unwrap();
 }
 
 #[test]
 fn a_device_that_hangs_goes_down_and_nobody_waits_for_it() {
-    let device = device(6, 1);
     rt::run(async {
-        let budget = Budget::new(16 << 20);
-        let mut now = Mono(1000);
-        let process = Process::start(&device, budget, true, now);
-        settle(&process.cache, &mut now).await;
-        let object = like(1, 1, 6000).object(budget, now);
-        process.cache.offer(&object, true);
-        settle(&process.cache, &mut now).await;
-        device.at_once(false);
-        let cache = process.cache.clone();
-        let (sender, found) = rt::oneshot();
-        rt::spawn(
-            async move { sender.send(read(&cache, 1).await.is_some()) },
-            || {},
-        );
+        let mut scene = Scene::new(16 << 20).await;
+        let object = scene.offer(1, 6000);
+        scene.settle().await;
+        scene.device.at_once(false);
+        let found = scene.ask(1);
         breathe().await;
-        let kept = process
-            .cache
+        let kept = scene
+            .cache()
             .kill(object.key(), None, KillForce::Soft)
             .into_future();
         let (sender, noted) = rt::oneshot();
         rt::spawn(async move { sender.send(kept.await.is_ok()) }, || {});
         breathe().await;
         let mut ticks = 0;
-        while matches!(process.cache.status()[0].state, DeviceState::Up) && ticks < 40 {
+        while matches!(scene.cache().status()[0].state, DeviceState::Up) && ticks < 40 {
             // Longer pauses are the process's own.
-            now.0 += 60_000;
-            process.cache.tick(now, &no_edicts);
+            scene.now.0 += 60_000;
+            scene.cache().tick(scene.now, &no_edicts);
             ticks += 1;
         }
         assert!((30..=31).contains(&ticks), "{ticks}");
-        assert_eq!((found.await, noted.await), (Some(false), Some(false)));
-        let state = &process.cache.status()[0].state;
+        assert!(found.await.unwrap().is_none());
+        assert_eq!(noted.await, Some(false));
+        let state = &scene.cache().status()[0].state;
         assert!(matches!(state, DeviceState::Down { .. }), "{state:?}");
-        device.at_once(true);
-        while device.step() {
+        scene.device.at_once(true);
+        while scene.device.step() {
             breathe().await;
         }
     })
