@@ -189,6 +189,15 @@ impl Memory {
         }
     }
 
+    /// A new version of this variant, by its bits, is about to be stored: what it replaces is not
+    /// on disk any more, and is not to go there once more meanwhile.
+    pub fn keep_off_disk(&self, key: Key, variant: u8) {
+        let older = self.variants(key);
+        older
+            .filter(|object| object.variant_bits() == variant)
+            .for_each(|object| object.keep_off_disk());
+    }
+
     /// Removes every variant of `key` from memory; returns how many.
     pub fn purge(&mut self, key: Key) -> usize {
         let mut removed = Vec::new();

@@ -49,7 +49,8 @@ pub struct Object {
     touched: AtomicU8,
     /// Uses, counted to [`USES_MAX`].
     uses: AtomicU8,
-    to_disk: ToDisk,
+    /// The code of [`ToDisk`].
+    to_disk: AtomicU8,
     /// How often its record had been read when it was read; 0 for what did not come from disk.
     disk_uses: u8,
     /// The page of its record; 0 when there is none.
@@ -280,7 +281,7 @@ impl Object {
             head,
             notes,
             body: &[],
-            to_disk: self.to_disk,
+            to_disk: self.to_disk(),
         };
         let large = self.large.as_ref().map(|large| {
             let (pieces, file) = (large.pieces.clone(), large.file.clone());
@@ -304,7 +305,7 @@ impl Object {
             head: self.head(),
             notes: self.notes(),
             body: &[],
-            to_disk: self.to_disk,
+            to_disk: self.to_disk(),
         };
         let bytes = self.body_bytes();
         let large = Box::new(Large {
@@ -345,12 +346,18 @@ impl Object {
 
     /// What brings it to disk.
     pub fn to_disk(&self) -> ToDisk {
-        self.to_disk
+        ToDisk(self.to_disk.load(Ordering::Relaxed))
+    }
+
+    /// It is about to be replaced: a record that is written from now on would outlive that in a
+    /// crash. Only its home shard calls this.
+    pub fn keep_off_disk(&self) {
+        self.to_disk.store(ToDisk::NEVER.0, Ordering::Relaxed);
     }
 
     /// It goes to disk as soon as it is stored.
     pub fn goes_to_disk_at_once(&self) -> bool {
-        self.to_disk == ToDisk::AT_ONCE
+        self.to_disk() == ToDisk::AT_ONCE
     }
 
     /// How often its record had been read before it was read into this object; 0 also for what
@@ -421,7 +428,7 @@ impl Object {
             live: AtomicBool::new(true),
             touched: AtomicU8::new(0),
             uses: AtomicU8::new(0),
-            to_disk: parts.to_disk,
+            to_disk: AtomicU8::new(parts.to_disk.0),
             disk_uses: 0,
             disk_page: AtomicU32::new(0),
         }))

@@ -115,6 +115,7 @@ pub async fn make_way(fetch: &Fetch, key: Key, head: &FlightHead) {
         return;
     }
     let bits = variant_bits(head.variant, !head.vary.is_empty());
+    fetch.shard.memory.borrow().keep_off_disk(key, bits);
     // A disk that can't note it holds nothing that is served; one that hangs is about to fail.
     let noted = disk.kill(key, Some(bits), KillForce::Hard).into_future();
     let _: Option<Result<_, _>> = rt::within(NOTED_PATIENCE, noted).await;

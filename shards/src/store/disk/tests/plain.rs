@@ -6,6 +6,7 @@ use crate::rt::disk::simulated::{Fault, SimulatedDisk};
 use crate::rt::disk::TestFile;
 use crate::rt::{self, Disk, Pages, Part, Waiting};
 use crate::store::arena::Budget;
+use crate::store::memory::Memory;
 use crate::store::object::Object;
 use ringside_engine::key::Key;
 use ringside_engine::store::disk::layout::SUPERBLOCKS_AT;
@@ -711,6 +712,27 @@ fn what_lived_elsewhere_for_a_time_is_not_found_again() {
         assert!(there(&process, &all)
             .iter()
             .all(|n| left.contains(n) || *n == all[0]));
+#[test]
+fn what_is_being_replaced_is_not_written_once_more() {
+    rt::run(async {
+        let mut scene = Scene::new(16 << 20).await;
+        let mut memory = Memory::new(scene.budget, Some(scene.cache().clone()));
+        let (old, new) = (scene.object(1, 3000), like(1, 2, 3000));
+        memory.put(old.clone(), 1);
+        scene.settle().await;
+        // What a new version does before it is stored; it waits until the kill is on the medium.
+        let bits = old.variant_bits();
+        let kept = scene.cache().kill(old.key(), Some(bits), KillForce::Hard);
+        memory.keep_off_disk(old.key(), bits);
+        // Meanwhile time goes on.
+        memory.write_behind(0, 100, 1 << 20);
+        scene.settle().await;
+        kept.await.unwrap();
+        assert!(!scene.cache().find(old.key()));
+        memory.put(new.object(scene.budget, scene.now), 1);
+        scene.settle().await;
+        let found = read(scene.cache(), 1).await.unwrap();
+        assert_eq!(Like::of(&found), new);
     })
     .unwrap();
 }
