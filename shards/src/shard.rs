@@ -670,7 +670,7 @@ impl Shard {
             self.marks.borrow_mut().retain(|_, until| now < *until);
             self.pools.iter().for_each(|pool| pool.close_idle(now));
         }
-        self.tick_disk(now, is_next_second);
+        self.tick_disk(now);
         let memory = self.memory.borrow();
         let counters = &self.counters;
         counters.objects.set(memory.len() as u64);
@@ -725,15 +725,11 @@ impl Shard {
         self.bury_dead();
     }
 
-    fn tick_disk(&self, now: Mono, is_next_second: bool) {
+    fn tick_disk(&self, now: Mono) {
         let Some(disk) = &self.disk else { return };
         disk.tick(now, &|| self.edicts());
         self.charge_disk_index(disk);
         self.messages.borrow_mut().extend(disk.take_messages());
-        // An index has many parts.
-        if !is_next_second {
-            return;
-        }
         for status in disk.status() {
             if let Some(counters) = self.counters.disks.get(status.position) {
                 fill(counters, &status);

@@ -339,7 +339,7 @@ fn shares(logs: &[Rc<Log>]) -> Vec<u32> {
 impl Log {
     fn tick(self: &Rc<Self>, now: Mono, snapshot: &dyn Fn() -> Vec<u8>) {
         self.now.set(now);
-        self.counts.measure(now);
+        self.measure(now);
         let inner = &mut *self.inner.borrow_mut();
         inner.fail_if_it_hangs(self);
         inner.retry(self);

@@ -108,6 +108,9 @@ pub(super) struct Counts {
     rate_from: Count,
     rate_at: Count,
     rate: Count,
+    /// Memory of the index as of the last look, and when that was.
+    index_bytes: Count,
+    index_at: Count,
     messages: RefCell<Messages>,
 }
 
@@ -124,6 +127,8 @@ const QUIET_MS: u64 = 60_000;
 const MESSAGES_MAX: usize = 32;
 /// The write rate is of so long.
 const RATE_MS: u64 = 5_000;
+/// Between two looks at the index, which has many parts.
+const INDEX_MS: u64 = 1_000;
 
 impl Counts {
     pub(super) fn dropped(&self, why: Dropped) {
@@ -132,7 +137,7 @@ impl Counts {
         }
     }
 
-    pub(super) fn measure(&self, now: Mono) {
+    fn measure_rate(&self, now: Mono) {
         let since = now.since(Mono(self.rate_at.read()));
         if since < RATE_MS {
             return;
@@ -147,6 +152,17 @@ impl Counts {
 }
 
 impl Log {
+    /// Measures what is not counted on the way.
+    pub(super) fn measure(&self, now: Mono) {
+        let counts = &self.counts;
+        counts.measure_rate(now);
+        if now.since(Mono(counts.index_at.read())) >= INDEX_MS {
+            let bytes = self.inner.borrow().places.allocated_bytes();
+            counts.index_bytes.set(bytes as u64);
+            counts.index_at.set(now.0);
+        }
+    }
+
     /// Leaves a message for the operator, unless one of its kind was left a short time ago.
     pub(super) fn say(&self, kind: &'static str, text: &str) {
         let now = self.now.get();
@@ -208,7 +224,7 @@ pub struct DeviceStatus {
     pub records: u64,
     /// Bytes of them.
     pub used_bytes: u64,
-    /// Bytes of memory that the index takes.
+    /// Bytes of memory that the index takes, or took a second ago.
     pub index_bytes: u64,
     /// Reads of records.
     pub reads: u64,
@@ -285,7 +301,7 @@ impl Log {
             bytes: u64::from(self.layout.segments) * u64::from(self.layout.segment_bytes),
             records: inner.places.len() as u64,
             used_bytes: inner.places.pages() * 4096,
-            index_bytes: inner.places.allocated_bytes() as u64,
+            index_bytes: counts.index_bytes.read(),
             reads: counts.reads.read(),
             read_bytes: counts.read_bytes.read(),
             hits: counts.hits.read(),
