@@ -57,7 +57,8 @@ fn build() -> Result<PathBuf, String> {
     }
 }
 
-/// A directory of its own, removed with the value.
+/// A directory of its own, removed with the value; with `RINGSIDE_KEEP` in the environment that of
+/// a script that failed stays.
 pub(crate) struct Scratch(pub(crate) PathBuf);
 
 impl Scratch {
@@ -73,6 +74,10 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
+        if thread::panicking() && std::env::var_os("RINGSIDE_KEEP").is_some() {
+            eprintln!("left as it was: {}", self.0.display());
+            return;
+        }
         // Left behind at worst; it is in the system's temporary directory.
         let _ = std::fs::remove_dir_all(&self.0);
     }
