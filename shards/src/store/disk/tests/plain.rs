@@ -712,6 +712,10 @@ fn what_lived_elsewhere_for_a_time_is_not_found_again() {
         assert!(there(&process, &all)
             .iter()
             .all(|n| left.contains(n) || *n == all[0]));
+    })
+    .unwrap();
+}
+
 #[test]
 fn what_is_being_replaced_is_not_written_once_more() {
     rt::run(async {
