@@ -252,16 +252,16 @@ impl Inner {
 
     /// Seals the segment that is prepared, with nothing in it: a start would have to look through
     /// all of one that is not sealed.
-    fn seal_prepared(&mut self, log: &Rc<Log>) {
-        if let Some(header) = self.prepared.take() {
-            self.unsafe_segments.push_back((header, u64::MAX));
-            self.open = Some(OpenSegment {
-                header,
-                room: Room::new(log.layout.pages_per_segment()),
-                events: Vec::new(),
-            });
-            self.seal_segment(log);
-        }
+    /// Returns the job after which it is safe, if there is one.
+    fn seal_prepared(&mut self, log: &Rc<Log>) -> Option<u64> {
+        let header = self.prepared.take()?;
+        self.unsafe_segments.push_back((header, u64::MAX));
+        self.open = Some(OpenSegment {
+            header,
+            room: Room::new(log.layout.pages_per_segment()),
+            events: Vec::new(),
+        });
+        self.seal_segment(log)
     }
 
     /// Writes both copies of the superblock, which tells the latest time of what is stored.
@@ -304,8 +304,8 @@ impl Log {
                 return;
             }
             inner.seal_segment(self);
-            inner.seal_prepared(self);
-            inner.push(self, Job::Flush)
+            let sealed = inner.seal_prepared(self);
+            sealed.unwrap_or_else(|| inner.push(self, Job::Flush))
         };
         let safe = rt::within(LAST_PATIENCE, self.safe(job, epoch)).await;
         if safe != Some(Ok(())) || self.orders.is_none() {
