@@ -21,6 +21,7 @@ mod listener;
 mod local;
 mod memfile;
 mod pages;
+mod sign;
 mod stream;
 
 pub use bell::{Bell, Ringer};
@@ -34,6 +35,7 @@ pub use listener::Listener;
 pub use local::{first, meanwhile, oneshot, First, Permit, Semaphore, Sender, Started, Waiting};
 pub use memfile::MemFile;
 pub use pages::{Belt, Pages, Part};
+pub use sign::Sign;
 pub use stream::{Arrived, Stream};
 
 pub use host::{descriptors, free_bytes, lock, lower_priority, random};

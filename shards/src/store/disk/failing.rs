@@ -16,11 +16,8 @@ use ringside_engine::store::disk::layout::SUPERBLOCKS_AT;
 use ringside_engine::store::disk::recover::Recovery;
 use ringside_engine::store::disk::{Superblock, PAGE};
 use ringside_engine::time::Mono;
-use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::thread::JoinHandle;
 
 /// What a device is given takes no longer than that, or it has failed.
 const PATIENCE_MS: u64 = 30_000;
@@ -39,34 +36,8 @@ pub(super) struct Silence {
 pub(super) struct Fall {
     /// It was tried to note it in its own superblock.
     is_noted: bool,
-    /// Sets or removes the sign beside it.
-    sign: Option<JoinHandle<()>>,
-}
-
-impl Fall {
-    /// Has a sign beside the log, or none any more. On a thread of its own: no ring waits for a
-    /// directory.
-    fn sign(&mut self, path: &Option<PathBuf>, is_down: bool) {
-        let Some(path) = path.clone() else { return };
-        let before = self.sign.take();
-        let task = move || {
-            // In the order in which it went down and came back.
-            let _ = before.map(JoinHandle::join);
-            // A device that fails may refuse this too; one sign too many costs what it has.
-            let _: io::Result<()> = set_sign(&path, is_down);
-        };
-        let named = std::thread::Builder::new().name("sign".to_owned());
-        self.sign = named.spawn(task).ok();
-    }
-}
-
-fn set_sign(path: &Path, is_down: bool) -> io::Result<()> {
-    match is_down {
-        true => File::create(path)?.sync_all()?,
-        false => std::fs::remove_file(path)?,
-    }
-    let directory = path.parent().unwrap_or(path);
-    File::open(directory)?.sync_all()
+    /// Says so beside it.
+    sign: rt::Sign,
 }
 
 impl Inner {
@@ -87,7 +58,7 @@ impl Inner {
         self.epoch += 1;
         self.is_void |= !self.is_known;
         self.fall.is_noted = false;
-        self.fall.sign(&log.sign, true);
+        self.fall.sign.set(log.sign.as_deref(), true);
         self.mode = Mode::Down {
             why,
             retry_at: Mono(log.now.get().0 + RETRY_MS),
@@ -229,7 +200,7 @@ impl Inner {
     fn is_back(&mut self, log: &Rc<Log>, superblock: Superblock) {
         log.say("back", "is back, and begins empty");
         self.superblock = superblock;
-        self.fall.sign(&log.sign, false);
+        self.fall.sign.set(log.sign.as_deref(), false);
         self.is_void = false;
         self.mode = Mode::Up;
         self.reclaim(log);
