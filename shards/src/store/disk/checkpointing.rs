@@ -23,8 +23,9 @@ const PART_BYTES: usize = 64 << 10;
 const PARTS_PER_TICK: usize = 4;
 /// A keeper that has taken nothing, or not answered, for so long is not waited for.
 const PATIENCE_MS: u64 = 600_000;
-/// At the end, kills that wait for room are waited for so long.
-const KILLS_PATIENCE: Duration = Duration::from_secs(5);
+/// At the end, kills that wait for room are waited for so long, and so is a segment that is being
+/// prepared.
+const ENDING_PATIENCE: Duration = Duration::from_secs(5);
 /// And the last flush, and the last checkpoint, so long.
 const LAST_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -295,7 +296,7 @@ impl Log {
         };
         // They may have to wait for the next segment.
         if let Ok(kills) = self.want(Goal::Kills(kills), epoch) {
-            let _: Option<Result<(), ()>> = rt::within(KILLS_PATIENCE, kills.reached()).await;
+            let _: Option<Result<(), ()>> = rt::within(ENDING_PATIENCE, kills.reached()).await;
         }
         self.end_reclaiming(epoch).await;
         let job = {
@@ -336,7 +337,7 @@ impl Log {
             }
         };
         // What it leaves then is scanned after the restart.
-        let _: Option<()> = rt::within(LAST_PATIENCE, ended).await;
+        let _: Option<()> = rt::within(ENDING_PATIENCE, ended).await;
     }
 
     /// `false`: there is none, and what was written since the last is in footers.
