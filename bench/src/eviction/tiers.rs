@@ -130,7 +130,8 @@ impl Tiers {
 
     fn offer(&mut self, victim: &Held, reused: bool) {
         let Some(log) = &mut self.log else { return };
-        let admitted = admits(victim.uses.get(), reused, self.minimum, Admission::Auto);
+        let (uses, filling) = (victim.uses.get(), log.is_filling());
+        let admitted = admits(uses, reused, self.minimum, Admission::Auto, filling);
         if admitted && !log.places.contains(victim.key) {
             log.write(victim.key, victim.bytes);
         }
@@ -174,6 +175,12 @@ impl Log {
         };
         log.open();
         log
+    }
+
+    /// Nothing is in the segment that comes next.
+    fn is_filling(&self) -> bool {
+        let next = (self.slot + 1) % self.layout.segments;
+        self.sheets.get(next as usize).is_some_and(Option::is_none)
     }
 
     fn answers(&mut self, key: Key) -> bool {

@@ -254,7 +254,8 @@ pub(crate) static DISK_USES: Opt<Count> = Opt {
     default: || 1,
     meaning:
         "With `cache.disk = \"auto\"`: how often a response must have been served from memory \
-              to go to disk when memory gives it up; 0 brings all there that is given up.",
+              to go to disk when memory gives it up; 0 brings all there that is given up, as 1 does \
+              until the disk has been full.",
     example: "3",
 };
 pub(crate) static KEY_IGNORE: Opt<Optional<List<String>>> = Opt {

@@ -24,9 +24,42 @@ fn is_kept(stage: &Stage, path: &str) -> bool {
     reply.is_hit()
 }
 
+/// Has something in every segment of every shard's disk.
+#[track_caller]
+fn fill_disk(stage: &Stage) {
+    const BYTES: usize = 700 * KIB;
+    stage.origin.on_each("/fence/*", |received, _| {
+        entity(pattern(BYTES, 5), &received.target).whole()
+    });
+    let mut client = stage.client();
+    let mut number = 0;
+    wait_until("the disk to be full", || {
+        for _ in 0..20 {
+            let reply = client.get(&format!("/fence/fill/{number}"));
+            reply.expect(200);
+            number += 1;
+        }
+        stage.ringside.disk("admitted_bytes_total") > stage.ringside.disk("size_bytes") * 3 / 2
+    });
+}
+
 #[test]
-fn only_what_was_used_goes_to_disk() {
+fn until_the_disk_has_been_full_everything_goes_there() {
     check_disk(&[1, 2], &auto(), |stage| {
+        for number in 0..20 {
+            store(stage, &format!("/{number}"), 10 * KIB, 0);
+        }
+        flood(stage);
+        for number in 0..20 {
+            assert!(is_kept(stage, &format!("/{number}")), "{number}");
+        }
+    });
+}
+
+#[test]
+fn only_what_was_used_goes_to_a_disk_that_was_full() {
+    check_disk(&[1, 2], &auto().disk_each(64), |stage| {
+        fill_disk(stage);
         for number in 0..20 {
             store(stage, &format!("/{number}"), 10 * KIB, number % 2);
         }

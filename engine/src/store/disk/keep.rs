@@ -3,7 +3,8 @@
 //! The log is a queue by itself: what was written first is overwritten first. Two rules make of it
 //! something like S3-FIFO (Yang and others, SOSP 2023). *Admission*: what memory evicts is written
 //! only if it was asked for more than once, so that what comes once and never again costs no
-//! write. *Staying*: of a segment about to be overwritten, records that answered since they were
+//! write. But not before the log has been full: until then nothing has to make room for it, and
+//! a disk that stands half empty answers less than one that is full of anything. *Staying*: of a segment about to be overwritten, records that answered since they were
 //! written are written once more at the front, with one use less, so that what is no longer asked
 //! for leaves after some laps.
 //!
@@ -36,11 +37,13 @@ pub enum Admission {
 ///
 /// `uses` is how often it answered from memory; `reused`, that it was asked for more than once in
 /// any way, as when it came back soon after it had been evicted. That counts for one use: who
-/// wants a `minimum` of 1 gets both, who wants 0 gets everything.
+/// wants a `minimum` of 1 gets both, who wants 0 gets everything. While the log `is_filling`, that
+/// is, what comes next is written over nothing, a minimum of 1 is no hindrance; who wants more
+/// means it.
 #[must_use]
-pub fn admits(uses: u8, reused: bool, minimum: u8, rule: Admission) -> bool {
+pub fn admits(uses: u8, reused: bool, minimum: u8, rule: Admission, is_filling: bool) -> bool {
     match rule {
-        Admission::Auto => uses.max(u8::from(reused)) >= minimum,
+        Admission::Auto => uses.max(u8::from(reused || is_filling)) >= minimum,
         Admission::Always => true,
         Admission::Never => false,
     }

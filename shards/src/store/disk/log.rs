@@ -251,11 +251,19 @@ impl Log {
     }
 
     /// Does an object that leaves memory, or could be copied from it, go to disk?
-    pub(super) fn wants(object: &Object, reused: bool) -> bool {
-        match object.to_disk().code() {
-            u8::MAX => keep::admits(0, reused, 0, Admission::Never),
-            uses => keep::admits(object.uses(), reused, uses, Admission::Auto),
-        }
+    pub(super) fn wants(object: &Object, reused: bool, is_filling: bool) -> bool {
+        let (minimum, rule) = match object.to_disk().code() {
+            u8::MAX => (0, Admission::Never),
+            minimum => (minimum, Admission::Auto),
+        };
+        keep::admits(object.uses(), reused, minimum, rule, is_filling)
+    }
+
+    /// It has not been full yet: nothing is in the segment that comes next.
+    pub(super) fn is_filling(&self) -> bool {
+        let inner = self.inner.borrow();
+        let next = inner.slots.get(inner.next_slot as usize);
+        next.is_some_and(|next| next.seq < inner.superblock.valid_from.max(1))
     }
 
     /// Carries out a kill and notes it where it must be. `None`: there is nothing that could come

@@ -182,7 +182,7 @@ impl DiskCache {
             }
             return;
         }
-        if !Log::wants(object, reused) {
+        if !Log::wants(object, reused, home.is_filling()) {
             home.counts.unused.add(1);
             return;
         }
@@ -196,7 +196,8 @@ impl DiskCache {
     /// What does not go now is offered again, so it counts as nothing dropped.
     pub fn write_behind(&self, object: &Object) -> Behind {
         let home = self.home(object.key());
-        let home = home.filter(|_| Log::wants(object, false) && self.holder(object).is_none());
+        let home =
+            home.filter(|_| Log::wants(object, false, false) && self.holder(object).is_none());
         let Some(home) = home else {
             return Behind::Nothing;
         };

@@ -20,8 +20,23 @@ fn what_was_asked_for_more_than_once_is_admitted() {
         (9, true, 0, Never, false),
     ];
     for (uses, reused, minimum, rule, want) in cases {
-        let got = admits(uses, reused, minimum, rule);
+        let got = admits(uses, reused, minimum, rule, false);
         assert_eq!(got, want, "{uses} {reused} {minimum} {rule:?}");
+    }
+}
+
+#[test]
+fn while_the_log_fills_a_single_request_is_enough() {
+    use Admission::{Always, Auto, Never};
+    for (minimum, rule, want) in [
+        (0, Auto, true),
+        (1, Auto, true),
+        (2, Auto, false),
+        (9, Always, true),
+        (0, Never, false),
+    ] {
+        let got = admits(0, false, minimum, rule, true);
+        assert_eq!(got, want, "{minimum} {rule:?}");
     }
 }
 
