@@ -1,58 +1,12 @@
 //! Many parts written as one: a head, what changes per request, and pieces of a body.
-//!
-//! The kernel copies what it takes at once, and nobody else on this core has a turn meanwhile: a
-//! megabyte lasts as long as thirty small answers. So while small answers are sent on this core,
-//! large ones are written in slices, of which all connections together have so many bytes a turn.
 
+use super::share::{self, Large};
 use monoio::buf::{IoBuf, IoVecBuf};
-use ringside_engine::time::Mono;
-use std::cell::Cell;
 use std::io;
 use std::time::Duration;
 
 /// Parts of one write at most.
 pub const GATHER_PARTS: usize = 20;
-
-/// A write of more is a large one.
-const LARGE_BYTES: usize = 64 << 10;
-/// What all large writes of a core may have of one turn, about 70 us.
-const TURN_BYTES: usize = 256 << 10;
-/// But each has so much, or the slices would cost more than the bytes.
-const SLICE_BYTES_MIN: usize = 64 << 10;
-/// Large writes are not sliced when no small one was seen for so long.
-const QUIET_MS: u64 = 1000;
-
-thread_local! {
-    /// Large writes under way on this core.
-    static LARGE: Cell<usize> = const { Cell::new(0) };
-    /// When the last small one was.
-    static SMALL_AT: Cell<Option<Mono>> = const { Cell::new(None) };
-}
-
-/// A large write under way.
-struct Large;
-
-impl Large {
-    fn begin() -> Large {
-        LARGE.set(LARGE.get() + 1);
-        Large
-    }
-
-    /// Bytes that this one may have now.
-    fn slice_bytes(&self, now: Mono) -> usize {
-        let small_at = SMALL_AT.get();
-        match small_at.is_some_and(|at| now.since(at) < QUIET_MS) {
-            true => SLICE_BYTES_MIN.max(TURN_BYTES / LARGE.get().max(1)),
-            false => usize::MAX,
-        }
-    }
-}
-
-impl Drop for Large {
-    fn drop(&mut self) {
-        LARGE.set(LARGE.get().saturating_sub(1));
-    }
-}
 
 /// Up to [`GATHER_PARTS`] pieces of memory for one vectored write, with whatever keeps that
 /// memory alive. Reusable: an emptied one keeps its allocations.
@@ -228,14 +182,14 @@ impl<K: AsRef<[u8]> + 'static> Gather<K> {
         stream: &super::Stream,
         patience: Duration,
     ) -> (io::Result<()>, Box<Self>) {
-        let large = (self.bytes > LARGE_BYTES).then(Large::begin);
+        let large = Large::of(self.bytes);
         while !self.is_empty() {
             let now = super::now();
             // Each write that moved something begins the peer's time anew.
             stream.deadline(super::When::Write, patience, now);
             match &large {
                 Some(large) => self.hide(large.slice_bytes(now)),
-                None => SMALL_AT.set(Some(now)),
+                None => share::small(now),
             }
             // A single part is cheaper as a plain send.
             let result = if self.len - self.first == 1 {
@@ -346,20 +300,6 @@ mod tests {
             }
             assert_eq!(sent, whole, "in slices of {most}");
         }
-    }
-
-    #[test]
-    fn large_writes_share_a_turn_with_small_ones() {
-        SMALL_AT.set(None);
-        let (now, one) = (Mono(5000), Large::begin());
-        assert_eq!(one.slice_bytes(now), usize::MAX, "nothing small is about");
-        SMALL_AT.set(Some(now));
-        assert_eq!(one.slice_bytes(now), TURN_BYTES);
-        let others: Vec<Large> = (0..9).map(|_| Large::begin()).collect();
-        assert_eq!(one.slice_bytes(now), SLICE_BYTES_MIN);
-        drop(others);
-        assert_eq!(one.slice_bytes(now), TURN_BYTES);
-        assert_eq!(one.slice_bytes(Mono(now.0 + QUIET_MS)), usize::MAX);
     }
 
     #[test]

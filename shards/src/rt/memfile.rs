@@ -5,6 +5,7 @@
 //! file is closed, and the kernel keeps it until then. Filling costs more than one copy to a
 //! socket does, so it is for bodies that proved popular.
 
+use super::share::Large;
 use super::{Gather, Stream};
 use std::io;
 use std::ops::Range;
@@ -101,15 +102,26 @@ impl Stream {
     ) -> (io::Result<()>, Box<Gather<K>>) {
         self.nonblocking(true);
         let mut at = span.start;
+        let large = Large::of(usize::try_from(span.end - span.start).unwrap_or(usize::MAX));
         let result = loop {
-            self.deadline(super::When::Write, patience, super::now());
+            let now = super::now();
+            self.deadline(super::When::Write, patience, now);
+            let slice = large.as_ref().map(|large| large.slice_bytes(now));
+            let most = slice.map_or(SEND_BYTES, |slice| SEND_BYTES.min(slice as u64));
             let progress = if gather.is_empty() {
-                self.send_some_of(file, &mut at, span.end)
+                let end = span.end.min(at + most);
+                self.send_some_of(file, &mut at, end)
             } else {
                 self.send_some_before_more(&mut gather)
             };
             match progress {
                 Ok(()) if gather.is_empty() && at >= span.end => break Ok(()),
+                // Others have their turn between two slices.
+                Ok(()) if most < SEND_BYTES && at > span.start => {
+                    if let Err(error) = self.writable().await {
+                        break Err(error);
+                    }
+                }
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if let Err(error) = self.writable().await {
@@ -136,7 +148,7 @@ impl Stream {
 
     fn send_some_of(&self, file: &MemFile, at: &mut u64, end: u64) -> io::Result<()> {
         let mut offset = libc::off_t::try_from(*at).map_err(|_| io::ErrorKind::InvalidInput)?;
-        let count = (end - *at).min(SEND_BYTES) as usize;
+        let count = (end - *at) as usize;
         // SAFETY: `offset` is a local; both descriptors are open. The socket does not block.
         let n =
             unsafe { libc::sendfile(self.raw(), file.file.as_raw_fd(), &raw mut offset, count) };

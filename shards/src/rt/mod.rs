@@ -21,6 +21,7 @@ mod listener;
 mod local;
 mod memfile;
 mod pages;
+mod share;
 mod sign;
 mod stream;
 

@@ -13,7 +13,7 @@
 
 use super::log::{Log, Mode};
 use super::packing::{object_of, Known};
-use crate::rt::{self, oneshot, Pages, Semaphore, Sender, Waiting};
+use crate::rt::{self, oneshot, Pages, Permit, Semaphore, Sender, Waiting};
 use crate::store::arena::Piece;
 use crate::store::object::Object;
 use ringside_engine::key::Key;
@@ -35,6 +35,8 @@ const READS_SHARE: usize = 4;
 const COPIED_MAX: usize = 32 * 1024;
 /// How long a read waits for memory, again and again.
 const MEMORY_PAUSES_MS: [u64; 5] = [1, 2, 4, 8, 16];
+/// To check a record of so many pages takes as long as some small answers.
+const LONG_PAGES: u16 = 64;
 /// A device that fails so many reads, one after the other, has failed.
 const ERRORS_IN_ROW: u64 = 16;
 
@@ -44,6 +46,8 @@ type Asker = Sender<Option<Arc<Object>>>;
 /// One log's reads.
 pub(super) struct Reads {
     turns: Rc<Semaphore>,
+    /// One long record is checked in a turn.
+    checks: Rc<Semaphore>,
     queued: Cell<usize>,
     /// Charged to the budget for reads that have not ended.
     reserved_bytes: Cell<usize>,
@@ -60,6 +64,7 @@ impl Reads {
     pub(super) fn new(at_once: usize) -> Rc<Reads> {
         Rc::new(Reads {
             turns: Semaphore::new(at_once.max(1)),
+            checks: Semaphore::new(1),
             queued: Cell::new(0),
             reserved_bytes: Cell::new(0),
             crowd: RefCell::default(),
@@ -282,8 +287,13 @@ impl Log {
             object: RefCell::new(None),
         };
         let task = async move {
-            let object = flying.log.read_record(key, found, reserved).await;
+            let log = flying.log.clone();
+            let (object, check) = log.read_record(key, found, reserved).await;
             flying.object.replace(object);
+            drop(flying);
+            if check.is_some() {
+                log.disk.next_turn().await;
+            }
         };
         // Whatever ends the task drops what is flying, which tells what came, or that nothing did.
         rt::spawn(task, || {});
@@ -318,15 +328,19 @@ impl Log {
         key: Key,
         found: Found,
         reserved: Reserved,
-    ) -> Option<Arc<Object>> {
+    ) -> (Option<Arc<Object>>, Option<Permit>) {
         let (seq, epoch) = (self.seq_at(found.page), self.inner.borrow().epoch);
         let pages = self.read_pages(found).await;
+        let check = match found.pages >= LONG_PAGES {
+            true => Some(self.reads.checks.enter().await),
+            false => None,
+        };
         // What is made of it is charged at once.
         drop(reserved);
         if self.inner.borrow().epoch != epoch {
-            return None;
+            return (None, check);
         }
-        match pages {
+        let object = match pages {
             Ok(pages) => {
                 self.counts.read_errors_in_row.set(0);
                 self.check(key, found, pages, seq)
@@ -335,7 +349,8 @@ impl Log {
                 self.read_failed(key, found, &error);
                 None
             }
-        }
+        };
+        (object, check)
     }
 
     /// The bytes of a record, when it is its turn.
