@@ -27,7 +27,7 @@ const CLIENTS: u64 = 5;
 /// URLs that are asked for after a start, of those that were stored before.
 const SAMPLE: usize = 60;
 /// The longest load of a round.
-const ROUND_MS_MAX: usize = 1200;
+const ROUND_MS_MAX: usize = 600;
 /// What must be warm in the mean, or the disk is of no use; far below what is seen.
 const WARM_PERCENT_MIN: usize = 25;
 

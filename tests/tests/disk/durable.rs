@@ -52,6 +52,7 @@ fn answer(received: &Received, version: usize) -> Answer {
 /// Has `path` and its neighbour `/other...` stored, in memory and on disk, at `place`.
 #[track_caller]
 fn store(stage: &mut Stage, versions: &Versions, paths: [&str; 2], place: Place) {
+    super::wait_until_taking(stage);
     for path in paths {
         versions.publish(stage, path);
         let version = versions.0.load(Ordering::SeqCst);

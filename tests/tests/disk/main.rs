@@ -73,12 +73,39 @@ impl Way {
     }
 }
 
-/// Runs `script` on a fresh stage for each number of shards, once its disk takes something.
+/// Runs `script` on a fresh stage for each number of shards, once its disk takes something. They
+/// run side by side: mostly a script waits for a disk.
 #[track_caller]
-pub(crate) fn check_disk(shards: &[usize], setup: &Setup, script: impl Fn(&mut Stage)) {
-    check_restarting(shards, setup, |stage| {
-        stage.ringside.wait_until_recovered();
-        script(stage);
+pub(crate) fn check_disk(shards: &[usize], setup: &Setup, script: impl Fn(&mut Stage) + Sync) {
+    side_by_side(shards, |count| {
+        check_restarting(&[count], setup, |stage| {
+            stage.ringside.wait_until_recovered();
+            wait_until("each shard to have a segment", || {
+                stage.ringside.disk("segments_used") >= stage.shards as u64
+            });
+            script(stage);
+        });
+    });
+}
+
+/// The same for each way to disk.
+#[track_caller]
+pub(crate) fn check_ways(shards: &[usize], setup: &Setup, script: impl Fn(&mut Stage, Way) + Sync) {
+    side_by_side(&Way::ALL, |way| {
+        check_disk(shards, setup, |stage| script(stage, way));
+    });
+}
+
+/// Does the same for each of `all`, all at once.
+fn side_by_side<T: Copy + Send>(all: &[T], act: impl Fn(T) + Sync) {
+    let act = &act;
+    std::thread::scope(|scope| {
+        let begun = all.iter().copied();
+        let begun: Vec<_> = begun.map(|one| scope.spawn(move || act(one))).collect();
+        let ended: Vec<_> = begun.into_iter().map(|one| one.join()).collect();
+        if let Some(why) = ended.into_iter().find_map(Result::err) {
+            std::panic::resume_unwind(why);
+        }
     });
 }
 
@@ -103,8 +130,8 @@ pub(crate) fn crash(stage: &mut Stage) {
 /// it displaces what was used. None of it goes to disk.
 #[track_caller]
 pub(crate) fn flood(stage: &Stage) {
-    const BYTES: usize = 128 * KIB;
-    const LAPS: usize = 3;
+    const BYTES: usize = 256 * KIB;
+    const LAPS: usize = 2;
     static TIMES: AtomicUsize = AtomicUsize::new(0);
     let time = TIMES.fetch_add(1, Ordering::Relaxed);
     let body = Arc::new(pattern(BYTES, 99));
@@ -153,6 +180,42 @@ pub(crate) fn fence(stage: &Stage) {
         let url = format!("http://ringside.test{path}");
         stage.ringside.purge(&url).expect(200);
     }
+}
+
+/// Returns when each shard's disk takes what is stored: after a start a segment must be ready first.
+#[track_caller]
+pub(crate) fn wait_until_taking(stage: &Stage) {
+    static TIMES: AtomicUsize = AtomicUsize::new(0);
+    let admitted = |shard: usize| {
+        let labels = [("shard", &*shard.to_string())];
+        stage
+            .ringside
+            .metric("ringside_disk_admitted_total", &labels)
+    };
+    let before: Vec<f64> = (0..stage.shards).map(admitted).collect();
+    stage.origin.on("/fence/*", Answer::ok("fence").fresh());
+    let mut client = stage.client();
+    wait_until("each shard's disk to take something", || {
+        let time = TIMES.fetch_add(1, Ordering::Relaxed);
+        client.get(&format!("/fence/taking/{time}")).expect(200);
+        (0..stage.shards).all(|shard| admitted(shard) > before[shard])
+    });
+}
+
+/// Asks for what the cache should have. Where a sibling still holds what was evicted, there may be no
+/// room to read a large record until it has let go.
+#[track_caller]
+pub(crate) fn ask_cached(stage: &Stage, client: &mut Client, ask: &Ask) -> Reply {
+    const TIMES: usize = 5;
+    let ask = ask.clone().field("Cache-Control", "only-if-cached");
+    for _ in 1..TIMES {
+        let reply = client.ask(&ask);
+        if reply.status != 504 {
+            return reply;
+        }
+        stage.settle();
+    }
+    client.ask(&ask)
 }
 
 /// Did this come from disk?

@@ -38,8 +38,9 @@ fn log_metrics_and_explain_say_that_the_disk_answered() {
         let told = explained(stage);
         assert!(told.contains("disk"), "{told}");
         assert!(told.ends_with("\noutcome: disk-hit\n"), "{told}");
-        // Asking changed nothing.
-        assert_eq!(explained(stage), told);
+        // Asking changed nothing, but for the time that went on.
+        let words = |text: String| text.replace(|c: char| c.is_ascii_digit(), "");
+        assert_eq!(words(explained(stage)), words(told));
         super::expect_from_disk(&stage.get("/3"));
         let count = || {
             let labels = [("outcome", "disk-hit")];

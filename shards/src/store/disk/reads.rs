@@ -31,6 +31,9 @@ use std::time::Duration;
 const QUEUED_MAX: usize = 256;
 /// Reads under way have at most this part of the budget; the others wait.
 const READS_SHARE: usize = 4;
+/// And at most so many bytes: more at once makes no device faster, and to give them to the kernel
+/// and to check them takes the turns of small answers.
+const READS_BYTES_MAX: usize = 4 << 20;
 /// Of a record, at most so much is copied out: a small body, and a head.
 const COPIED_MAX: usize = 32 * 1024;
 /// How long a read waits for memory, again and again.
@@ -241,7 +244,8 @@ impl Log {
     /// As much is being read as may be.
     fn is_crowded(&self, bytes: usize) -> bool {
         let reserved = self.reads.reserved_bytes.get();
-        let is_full = reserved > 0 && reserved + bytes > self.budget.limit() / READS_SHARE;
+        let most = READS_BYTES_MAX.min(self.budget.limit() / READS_SHARE);
+        let is_full = reserved > 0 && reserved + bytes > most;
         is_full || self.reads.queued.get() >= QUEUED_MAX
     }
 

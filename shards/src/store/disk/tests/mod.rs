@@ -5,3 +5,4 @@ mod finding;
 mod history;
 mod kit;
 mod plain;
+mod starts;
