@@ -202,22 +202,6 @@ pub(crate) fn wait_until_taking(stage: &Stage) {
     });
 }
 
-/// Asks for what the cache should have. Where a sibling still holds what was evicted, there may be no
-/// room to read a large record until it has let go.
-#[track_caller]
-pub(crate) fn ask_cached(stage: &Stage, client: &mut Client, ask: &Ask) -> Reply {
-    const TIMES: usize = 5;
-    let ask = ask.clone().field("Cache-Control", "only-if-cached");
-    for _ in 1..TIMES {
-        let reply = client.ask(&ask);
-        if reply.status != 504 {
-            return reply;
-        }
-        stage.settle();
-    }
-    client.ask(&ask)
-}
-
 /// Did this come from disk?
 #[track_caller]
 pub(crate) fn is_from_disk(reply: &Reply) -> bool {
