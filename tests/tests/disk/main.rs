@@ -127,11 +127,12 @@ pub(crate) fn crash(stage: &mut Stage) {
 }
 
 /// Gives every shard's memory something else to hold, some times over, and asked for so often that
-/// it displaces what was used. None of it goes to disk.
+/// it displaces what was used: that may stay for as many rounds of memory as uses are counted. None
+/// of it goes to disk.
 #[track_caller]
 pub(crate) fn flood(stage: &Stage) {
     const BYTES: usize = 256 * KIB;
-    const LAPS: usize = 2;
+    const LAPS: usize = 5;
     static TIMES: AtomicUsize = AtomicUsize::new(0);
     let time = TIMES.fetch_add(1, Ordering::Relaxed);
     let body = Arc::new(pattern(BYTES, 99));
