@@ -21,6 +21,9 @@ pub const RECORD_PAGES_MAX: u32 = 1023;
 /// Bytes of one kill in a list.
 pub const KILL_BYTES: usize = kill::BYTES;
 
+/// Bytes of a payload that are copied before they are summed.
+const COPIED_AT_ONCE: usize = 16 << 10;
+
 const MAGIC: [u8; 4] = *b"RsRc";
 const OBJECT: u8 = 1;
 const KILLS: u8 = 2;
@@ -127,13 +130,42 @@ impl Header {
     /// # Errors
     /// There are too few bytes, or they are others.
     pub fn check_payload(&self, bytes: &[u8]) -> Result<(), Bad> {
-        let payload = bytes.get(self.head.start..self.body.end);
-        let payload = payload.ok_or(Bad::Short)?;
-        if Crc::new().add(payload).value() == self.payload_crc {
-            Ok(())
-        } else {
-            Err(Bad::Checksum)
+        let mut check = PayloadCheck::of(self);
+        check.go_on(bytes, usize::MAX).unwrap_or(Err(Bad::Short))
+    }
+}
+
+/// Looks at what is behind a header piece by piece, for who must not take long at once.
+pub struct PayloadCheck {
+    crc: Crc,
+    left: Range<usize>,
+    wanted: u32,
+}
+
+impl PayloadCheck {
+    /// Of this header's record, from its payload's first byte on.
+    #[must_use]
+    pub fn of(header: &Header) -> PayloadCheck {
+        PayloadCheck {
+            crc: Crc::new(),
+            left: header.head.start..header.body.end,
+            wanted: header.payload_crc,
         }
+    }
+
+    /// Looks at `most` more of the whole record's `bytes`, which are the same at each call. None:
+    /// there are more; otherwise what [`Header::check_payload`] says.
+    pub fn go_on(&mut self, bytes: &[u8], most: usize) -> Option<Result<(), Bad>> {
+        let end = self.left.start.saturating_add(most).min(self.left.end);
+        let Some(piece) = bytes.get(self.left.start..end) else {
+            return Some(Err(Bad::Short));
+        };
+        self.crc = self.crc.add(piece);
+        self.left.start = end;
+        self.left.is_empty().then(|| match self.crc.value() {
+            value if value == self.wanted => Ok(()),
+            _ => Err(Bad::Checksum),
+        })
     }
 }
 
@@ -162,13 +194,16 @@ pub fn encode(
     let body_bytes = body().map(<[u8]>::len).sum();
     let pages = pages_for(record.head.len(), record.notes.len(), body_bytes);
     let (header, payload) = split(into, pages);
-    let mut at = 0;
-    for part in [record.head, record.notes].into_iter().chain(body()) {
-        payload[at..at + part.len()].copy_from_slice(part);
+    let (mut at, mut crc) = (0, Crc::new());
+    let parts = [record.head, record.notes].into_iter().chain(body());
+    // What was just copied is in the processor's cache still: to sum it costs little then.
+    for part in parts.flat_map(|part| part.chunks(COPIED_AT_ONCE)) {
+        let copy = &mut payload[at..at + part.len()];
+        copy.copy_from_slice(part);
+        crc = crc.add(copy);
         at += part.len();
     }
-    let (payload, padding) = payload.split_at_mut(at);
-    padding.fill(0);
+    payload[at..].fill(0);
     header::KIND.put(header, OBJECT);
     let flags = [
         (record.has_variant, HAS_VARIANT),
@@ -187,7 +222,7 @@ pub fn encode(
     header::WHOLE_BYTES.put(header, whole_bytes);
     header::OBJECT_VERSION.put(header, version);
     header::FACTS.put(header, record.facts);
-    finish(header, payload, pages, seq, page, mark);
+    finish(header, crc, pages, seq, page, mark);
 }
 
 /// The header, zeroed, and what is behind it.
@@ -203,14 +238,14 @@ fn split(into: &mut [u8], pages: u32) -> (&mut [u8], &mut [u8]) {
 }
 
 /// What every header has, and its seal.
-fn finish(header: &mut [u8], payload: &[u8], pages: u32, seq: u64, page: u32, mark: MarkKey) {
+fn finish(header: &mut [u8], payload: Crc, pages: u32, seq: u64, page: u32, mark: MarkKey) {
     header::MAGIC.put(header, MAGIC);
     header::VERSION.put(header, VERSION);
     // At most RECORD_PAGES_MAX.
     header::PAGES.put(header, pages as u16);
     header::SEQ.put(header, seq);
     header::PAGE.put(header, page);
-    header::PAYLOAD_CRC.put(header, Crc::new().add(payload).value());
+    header::PAYLOAD_CRC.put(header, payload.value());
     mark.seal(header);
 }
 
@@ -235,6 +270,18 @@ pub fn decode<'a>(
     expect: Expect,
     mark: MarkKey,
 ) -> Result<(Header, Record<'a>), Bad> {
+    let header = expected(bytes, expect, mark)?;
+    header.check_payload(bytes)?;
+    let record = parts_of(bytes, &header)?;
+    Ok((header, record))
+}
+
+/// The header of an object's record that is the one expected; of the payload only that it will be
+/// looked at.
+///
+/// # Errors
+/// It is not, or not as it was written.
+pub fn expected(bytes: &[u8], expect: Expect, mark: MarkKey) -> Result<Header, Bad> {
     let header = peek(bytes, expect.page, expect.seq, mark)?;
     if header.kind != Kind::Object {
         return Err(Bad::NotARecord);
@@ -242,14 +289,21 @@ pub fn decode<'a>(
     if expect.key.is_some_and(|key| key != header.key) {
         return Err(Bad::Other);
     }
-    header.check_payload(bytes)?;
+    Ok(header)
+}
+
+/// The parts of a record whose header and payload were found good.
+///
+/// # Errors
+/// There are too few bytes.
+pub fn parts_of<'a>(bytes: &'a [u8], header: &Header) -> Result<Record<'a>, Bad> {
     let part = |range: &Range<usize>| bytes.get(range.clone()).ok_or(Bad::Short);
     let flags = header::FLAGS.of(bytes);
     let outline = (
         header::WHOLE_BYTES.of(bytes),
         header::OBJECT_VERSION.of(bytes),
     );
-    let record = Record {
+    Ok(Record {
         key: header.key,
         variant: header.variant,
         has_variant: header.has_variant,
@@ -260,8 +314,7 @@ pub fn decode<'a>(
         outline: (flags & OUTLINE != 0).then_some(outline),
         uses: header::USES.of(bytes),
         disk_uses: header::DISK_USES.of(bytes),
-    };
-    Ok((header, record))
+    })
 }
 
 /// A record's header alone, from its first page: of whatever kind, with its payload unseen.
@@ -371,7 +424,7 @@ pub fn encode_kills(kills: &[Kill], seq: u64, page: u32, mark: MarkKey, into: &m
     }
     header::KIND.put(header, KILLS);
     header::BODY_BYTES.put(header, payload.len() as u32);
-    finish(header, payload, pages, seq, page, mark);
+    finish(header, Crc::new().add(payload), pages, seq, page, mark);
 }
 
 /// The kills in the body of their record, which has been checked. One whose force is unknown is

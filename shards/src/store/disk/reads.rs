@@ -13,12 +13,12 @@
 
 use super::log::{Log, Mode};
 use super::packing::{object_of, Known};
-use crate::rt::{self, oneshot, Pages, Permit, Semaphore, Sender, Waiting};
-use crate::store::arena::Piece;
+use crate::rt::{self, oneshot, Pages, Semaphore, Sender, Waiting};
+use crate::store::arena::{Budget, Piece};
 use crate::store::object::Object;
 use ringside_engine::key::Key;
 use ringside_engine::store::disk::places::Found;
-use ringside_engine::store::disk::record::decode;
+use ringside_engine::store::disk::record::{self, Header, PayloadCheck};
 use ringside_engine::store::disk::{Bad, Expect, PAGE};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
@@ -36,10 +36,10 @@ const READS_SHARE: usize = 4;
 const READS_BYTES_MAX: usize = 4 << 20;
 /// Of a record, at most so much is copied out: a small body, and a head.
 const COPIED_MAX: usize = 32 * 1024;
-/// How long a read waits for memory, again and again.
+/// How long a read waits for memory, again and again: what was evicted may still be held.
 const MEMORY_PAUSES_MS: [u64; 5] = [1, 2, 4, 8, 16];
-/// To check a record of so many pages takes as long as some small answers.
-const LONG_PAGES: u16 = 64;
+/// Bytes that are checked in one turn: what is longer waits for others between.
+const CHECKED_AT_ONCE: usize = 128 << 10;
 /// A device that fails so many reads, one after the other, has failed.
 const ERRORS_IN_ROW: u64 = 16;
 
@@ -49,13 +49,13 @@ type Asker = Sender<Option<Arc<Object>>>;
 /// One log's reads.
 pub(super) struct Reads {
     turns: Rc<Semaphore>,
-    /// One long record is checked in a turn.
+    /// One long record is checked at a time.
     checks: Rc<Semaphore>,
     queued: Cell<usize>,
-    /// Charged to the budget for reads that have not ended.
-    reserved_bytes: Cell<usize>,
-    /// Questions that wait until others have given memory back.
-    crowd: RefCell<VecDeque<Sender<()>>>,
+    /// What those that have a place may read.
+    placed_bytes: Cell<usize>,
+    /// Questions that wait for a place, each for so many bytes; none passes another.
+    crowd: RefCell<VecDeque<(usize, Sender<Place>)>>,
     /// By page and key: two keys may share a tag, and so the entry of one record.
     flying: RefCell<HashMap<(u32, Key), Vec<Asker>>>,
     /// Writes that let reads pass.
@@ -69,7 +69,7 @@ impl Reads {
             turns: Semaphore::new(at_once.max(1)),
             checks: Semaphore::new(1),
             queued: Cell::new(0),
-            reserved_bytes: Cell::new(0),
+            placed_bytes: Cell::new(0),
             crowd: RefCell::default(),
             flying: RefCell::default(),
             passed: RefCell::default(),
@@ -82,7 +82,12 @@ impl Reads {
             return;
         }
         let (sender, waiting) = oneshot();
-        self.passed.borrow_mut().push(sender);
+        {
+            let mut passed = self.passed.borrow_mut();
+            // Without those whose patience was over.
+            passed.retain(|sender| !sender.is_forgotten());
+            passed.push(sender);
+        }
         rt::within(Duration::from_millis(most_ms), waiting).await;
     }
 
@@ -129,21 +134,29 @@ impl Drop for Flying {
     }
 }
 
+/// A place among those that read at the same time.
+struct Place {
+    log: Rc<Log>,
+    bytes: usize,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let placed = &self.log.reads.placed_bytes;
+        placed.set(placed.get().saturating_sub(self.bytes));
+        self.log.let_in();
+    }
+}
+
 /// Memory for what is being read: so many reads at once find room together, not each the same.
 struct Reserved {
-    log: Rc<Log>,
+    budget: &'static Budget,
     bytes: usize,
 }
 
 impl Drop for Reserved {
     fn drop(&mut self) {
-        let held = &self.log.reads.reserved_bytes;
-        held.set(held.get().saturating_sub(self.bytes));
-        self.log.budget.release(self.bytes);
-        // All look again, in their order: what one needs may be more than what is free now.
-        for sender in self.log.reads.crowd.take() {
-            sender.send(());
-        }
+        self.budget.release(self.bytes);
     }
 }
 
@@ -192,45 +205,86 @@ impl Log {
         let bytes = usize::from(found.pages) * PAGE;
         // What is copied out is there twice for a moment.
         let bytes = Piece::pages_cost(bytes) + bytes.min(COPIED_MAX) + 1024;
+        let mut held = (None, None);
         loop {
             if let Some(waiting) = self.join((found.page, key)) {
+                drop(held);
                 self.counts.shared_reads.add(1);
                 return waiting.await.flatten();
             }
-            if self.is_staged(found.page) || !self.is_crowded(bytes) {
-                break;
-            }
-            let Some(waiting) = self.line_up() else {
-                self.counts.refused_reads.add(1);
-                return None;
+            // What waits to be written is in memory.
+            let is_staged = self.is_staged(found.page);
+            held = match held {
+                (None, reserved) if !is_staged => (Some(self.place(bytes).await?), reserved),
+                (place, None) => (place, Some(self.find_memory(bytes, room).await?)),
+                (Some(place), Some(reserved)) if !is_staged => {
+                    let waiting = self.start(key, found, (place, reserved));
+                    return waiting.await.flatten();
+                }
+                (place, reserved) => {
+                    // What is made of it is charged at once.
+                    drop((place, reserved));
+                    return self.from_staging(key, found);
+                }
             };
-            // Nobody says so when the log has failed.
-            waiting.await?;
+            // Meanwhile it may have gone, or others may have come first.
             self.still(key, found.page)?;
         }
-        let Some(reserved) = self.find_memory(bytes, room).await else {
-            self.counts.no_memory.add(1);
-            return None;
+    }
+
+    /// Waits for a place. `None`: too many do, or the log has failed meanwhile.
+    async fn place(self: &Rc<Self>, bytes: usize) -> Option<Place> {
+        if self.reads.crowd.borrow().is_empty() && self.has_place(bytes) {
+            return Some(self.take_place(bytes));
+        }
+        let waiting = {
+            let crowd = &mut *self.reads.crowd.borrow_mut();
+            if crowd.len() >= QUEUED_MAX {
+                self.counts.refused_reads.add(1);
+                return None;
+            }
+            let (sender, waiting) = oneshot();
+            crowd.push_back((bytes, sender));
+            waiting
         };
-        // Others may have come first while there was none.
-        if let Some(waiting) = self.join((found.page, key)) {
-            drop(reserved);
-            return waiting.await.flatten();
+        waiting.await
+    }
+
+    fn has_place(&self, bytes: usize) -> bool {
+        let placed = self.reads.placed_bytes.get();
+        let most = READS_BYTES_MAX.min(self.budget.limit() / READS_SHARE);
+        let has_bytes = placed == 0 || placed + bytes <= most;
+        has_bytes && self.reads.queued.get() < QUEUED_MAX
+    }
+
+    fn take_place(self: &Rc<Self>, bytes: usize) -> Place {
+        let placed = &self.reads.placed_bytes;
+        placed.set(placed.get() + bytes);
+        let log = self.clone();
+        Place { log, bytes }
+    }
+
+    /// Gives places to those who wait, in their order, as far as there are some.
+    fn let_in(self: &Rc<Self>) {
+        loop {
+            let next = {
+                let crowd = &mut *self.reads.crowd.borrow_mut();
+                let fits = crowd.front().is_some_and(|next| self.has_place(next.0));
+                fits.then(|| crowd.pop_front()).flatten()
+            };
+            let Some((bytes, sender)) = next else { return };
+            if !sender.is_forgotten() {
+                sender.send(self.take_place(bytes));
+            }
         }
-        if self.is_staged(found.page) {
-            // What is made of it is charged at once.
-            drop(reserved);
-            return self.from_staging(key, found);
-        }
-        let waiting = self.start(key, found, reserved);
-        waiting.await.flatten()
     }
 
     /// Memory for a read. What was evicted may still be held by a sibling that is told of it, or by
-    /// a client that is being sent it: to wait a little costs less than to ask the origin.
-    async fn find_memory(self: &Rc<Self>, bytes: usize, room: &dyn Fn(usize)) -> Option<Reserved> {
+    /// a client that is being sent it: to wait a little costs less than to ask the origin, and less
+    /// than to evict more.
+    async fn find_memory(&self, bytes: usize, room: &dyn Fn(usize)) -> Option<Reserved> {
+        room(bytes);
         for pause_ms in MEMORY_PAUSES_MS {
-            room(bytes);
             let reserved = self.reserve(bytes);
             if reserved.is_some() {
                 return reserved;
@@ -238,34 +292,17 @@ impl Log {
             rt::sleep(Duration::from_millis(pause_ms)).await;
         }
         room(bytes);
-        self.reserve(bytes)
+        let reserved = self.reserve(bytes);
+        if reserved.is_none() {
+            self.counts.no_memory.add(1);
+        }
+        reserved
     }
 
-    /// As much is being read as may be.
-    fn is_crowded(&self, bytes: usize) -> bool {
-        let reserved = self.reads.reserved_bytes.get();
-        let most = READS_BYTES_MAX.min(self.budget.limit() / READS_SHARE);
-        let is_full = reserved > 0 && reserved + bytes > most;
-        is_full || self.reads.queued.get() >= QUEUED_MAX
-    }
-
-    /// Waits until a read has ended; `None` when too many do.
-    fn line_up(&self) -> Option<Waiting<()>> {
-        let crowd = &mut *self.reads.crowd.borrow_mut();
-        (crowd.len() < QUEUED_MAX).then(|| {
-            let (sender, waiting) = oneshot();
-            crowd.push_back(sender);
-            waiting
-        })
-    }
-
-    fn reserve(self: &Rc<Self>, bytes: usize) -> Option<Reserved> {
-        let held = &self.reads.reserved_bytes;
-        self.budget.charge(bytes).then(|| {
-            held.set(held.get() + bytes);
-            let log = self.clone();
-            Reserved { log, bytes }
-        })
+    fn reserve(&self, bytes: usize) -> Option<Reserved> {
+        let budget = self.budget;
+        let charged = budget.charge(bytes);
+        charged.then_some(Reserved { budget, bytes })
     }
 
     fn join(&self, name: (u32, Key)) -> Option<Waiting<Option<Arc<Object>>>> {
@@ -280,7 +317,7 @@ impl Log {
         self: &Rc<Self>,
         key: Key,
         found: Found,
-        reserved: Reserved,
+        held: (Place, Reserved),
     ) -> Waiting<Option<Arc<Object>>> {
         let (sender, waiting) = oneshot();
         let name = (found.page, key);
@@ -291,13 +328,8 @@ impl Log {
             object: RefCell::new(None),
         };
         let task = async move {
-            let log = flying.log.clone();
-            let (object, check) = log.read_record(key, found, reserved).await;
+            let object = flying.log.read_record(key, found, held).await;
             flying.object.replace(object);
-            drop(flying);
-            if check.is_some() {
-                log.disk.next_turn().await;
-            }
         };
         // Whatever ends the task drops what is flying, which tells what came, or that nothing did.
         rt::spawn(task, || {});
@@ -313,7 +345,10 @@ impl Log {
         let bytes = inner.staging.find(found.page)?;
         let copy = Pages::of(bytes.get(..usize::from(found.pages) * PAGE)?);
         drop(inner);
-        let object = self.check(key, found, copy?, self.seq_at(found.page));
+        let (copy, seq) = (copy?, self.seq_at(found.page));
+        // It never left memory: no need to sum it.
+        let header = record::expected(&copy, self.expect(key, found, seq), self.mark);
+        let object = self.made_of(key, found, copy, seq, header);
         if object.is_some() {
             self.counts.staged_hits.add(1);
         }
@@ -331,30 +366,58 @@ impl Log {
         self: &Rc<Self>,
         key: Key,
         found: Found,
-        reserved: Reserved,
-    ) -> (Option<Arc<Object>>, Option<Permit>) {
+        held: (Place, Reserved),
+    ) -> Option<Arc<Object>> {
         let (seq, epoch) = (self.seq_at(found.page), self.inner.borrow().epoch);
-        let pages = self.read_pages(found).await;
-        let check = match found.pages >= LONG_PAGES {
-            true => Some(self.reads.checks.enter().await),
-            false => None,
+        let read = self.read_pages(found).await;
+        let read = match read {
+            Ok(pages) => {
+                let header = self.verify(&pages, self.expect(key, found, seq)).await;
+                Ok((pages, header))
+            }
+            Err(error) => Err(error),
         };
-        // What is made of it is charged at once.
+        // What is made of it is charged at once; the place is given up when it is.
+        let (_place, reserved) = held;
         drop(reserved);
         if self.inner.borrow().epoch != epoch {
-            return (None, check);
+            return None;
         }
-        let object = match pages {
-            Ok(pages) => {
+        match read {
+            Ok((pages, header)) => {
                 self.counts.read_errors_in_row.set(0);
-                self.check(key, found, pages, seq)
+                self.made_of(key, found, pages, seq, header)
             }
             Err(error) => {
                 self.read_failed(key, found, &error);
                 None
             }
-        };
-        (object, check)
+        }
+    }
+
+    fn expect(&self, key: Key, found: Found, seq: u64) -> Expect {
+        Expect {
+            page: found.page,
+            seq,
+            key: Some(key),
+        }
+    }
+
+    /// Is this the record that is expected, with every byte as it was written? One that is long is
+    /// looked at in several turns.
+    async fn verify(&self, bytes: &[u8], expect: Expect) -> Result<Header, Bad> {
+        let header = record::expected(bytes, expect, self.mark)?;
+        let mut check = PayloadCheck::of(&header);
+        let mut only = None;
+        loop {
+            if let Some(result) = check.go_on(bytes, CHECKED_AT_ONCE) {
+                return result.map(|()| header);
+            }
+            match only {
+                None => only = Some(self.reads.checks.enter().await),
+                Some(_) => self.disk.next_turn().await,
+            }
+        }
     }
 
     /// The bytes of a record, when it is its turn.
@@ -392,12 +455,14 @@ impl Log {
         inner.take_out(self, key, found);
     }
 
-    fn check(
+    /// The object of a record that was looked at, if it still counts.
+    fn made_of(
         self: &Rc<Self>,
         key: Key,
         found: Found,
         pages: Pages,
         seq: u64,
+        header: Result<Header, Bad>,
     ) -> Option<Arc<Object>> {
         // Killed or overwritten meanwhile; where it was there may be another one of the key by now.
         let still = self.still(key, found.page);
@@ -409,21 +474,17 @@ impl Log {
             self.counts.no_memory.add(1);
             return None;
         };
-        let expect = |key| Expect {
-            page: found.page,
-            seq,
-            key,
-        };
-        match decode(&whole, expect(Some(key)), self.mark) {
+        let parts = |header| Ok((record::parts_of(&whole, &header)?, header));
+        match header.and_then(parts) {
             // An entry that is older than the segment: what was there is lost.
-            Ok((header, _))
+            Ok((_, header))
                 if header.variant_bits() != now.variant || header.pages != u32::from(now.pages) =>
             {
                 self.counts.overwritten.add(1);
                 self.inner.borrow_mut().take_out(self, key, now);
                 None
             }
-            Ok((header, record)) => {
+            Ok((record, header)) => {
                 let known = Known {
                     page: found.page,
                     reads: now.uses,
@@ -437,7 +498,11 @@ impl Log {
                 object
             }
             Err(bad) => {
-                let is_whole = decode(&whole, expect(None), self.mark).is_ok();
+                let any_key = Expect {
+                    key: None,
+                    ..self.expect(key, found, seq)
+                };
+                let is_whole = record::decode(&whole, any_key, self.mark).is_ok();
                 self.mistaken(key, now, seq, bad, is_whole);
                 None
             }

@@ -57,6 +57,34 @@ fn an_object_comes_back_whole() {
 }
 
 #[test]
+fn a_payload_is_checked_in_any_pieces() {
+    let parts = parts(&mut Chance(3), 300, 40, 20_000);
+    let good = encoded(&object(4, &parts), SEQ, PAGE_NUMBER, mark());
+    let header = record::expected(&good, expect(Some(4)), mark()).expect("the header");
+    let checked = |bytes: &[u8], most: usize| {
+        let mut check = record::PayloadCheck::of(&header);
+        let mut pieces = 0;
+        loop {
+            pieces += 1;
+            if let Some(result) = check.go_on(bytes, most) {
+                return (result, pieces);
+            }
+        }
+    };
+    let payload = header.body.end - header.head.start;
+    for most in [1, 7, 4096, 16 << 10, payload - 1, payload, usize::MAX] {
+        assert_eq!(checked(&good, most), (Ok(()), payload.div_ceil(most)));
+        for at in [header.head.start, header.notes.start, header.body.end - 1] {
+            let mut damaged = good.clone();
+            damaged[at] ^= 1;
+            assert_eq!(checked(&damaged, most).0, Err(Bad::Checksum), "{at}");
+        }
+        let short = &good[..header.body.end - 1];
+        assert_eq!(checked(short, most).0, Err(Bad::Short));
+    }
+}
+
+#[test]
 fn a_body_in_pieces_is_the_same_body() {
     let parts = parts(&mut Chance(2), 300, 40, 20_000);
     let whole = object(4, &parts);

@@ -346,6 +346,65 @@ fn reads_reserve_their_memory_and_a_look_counts_as_no_use() {
 }
 
 #[test]
+fn a_large_read_that_waits_is_not_passed_by_small_ones() {
+    rt::run(async {
+        let mut scene = Scene::new(1 << 20).await;
+        // Two of the large ones may be read at the same time; a small one would fit beside them.
+        for (key, bytes) in [(1, 50_000), (2, 50_000), (3, 50_000), (4, 3000)] {
+            scene.offer(key, bytes);
+            scene.settle().await;
+        }
+        scene.device.at_once(false);
+        let [one, two, mut three, mut four] = [1, 2, 3, 4].map(|key| scene.ask(key));
+        breathe().await;
+        assert_eq!(scene.device.pending(), 2);
+        for steps in [1, 2] {
+            (0..steps).for_each(|_| assert!(scene.device.step()));
+            breathe().await;
+        }
+        let moment = Duration::from_millis(1);
+        assert!(rt::within(moment, &mut four).await.is_none());
+        assert!(rt::within(moment, &mut three).await.flatten().is_some());
+        while scene.device.step() {
+            breathe().await;
+        }
+        for waiting in [one, two, four] {
+            assert!(waiting.await.flatten().is_some());
+        }
+    })
+    .unwrap();
+}
+
+#[test]
+fn who_goes_away_leaves_its_place_to_the_next() {
+    rt::run(async {
+        let mut scene = Scene::new(1 << 20).await;
+        for key in 1..=4 {
+            scene.offer(key, 50_000);
+            scene.settle().await;
+        }
+        let before = scene.budget.used();
+        scene.device.at_once(false);
+        // Two that read, and two that wait, of which one is given up.
+        let first = [1, 2].map(|key| scene.ask(key));
+        let (any, room) = (|_: &Object| Suits::Yes, |_: usize| {});
+        let read = scene.cache().read(super::kit::key(3), &any, &room);
+        let read = rt::within(Duration::from_millis(1), Box::pin(read)).await;
+        assert!(read.is_none());
+        let last = scene.ask(4);
+        breathe().await;
+        while scene.device.step() {
+            breathe().await;
+        }
+        for waiting in first.into_iter().chain([last]) {
+            assert!(waiting.await.flatten().is_some());
+        }
+        assert_eq!(scene.budget.used(), before);
+    })
+    .unwrap();
+}
+
+#[test]
 fn what_is_copied_before_it_is_evicted_counts_as_nothing_dropped() {
     rt::run(async {
         let scene = Scene::new(16 << 20).await;
