@@ -37,6 +37,22 @@ pub fn may_have(shard: &Shard, asked: &Asked) -> bool {
     disk.find(asked.key) && !in_memory(shard, asked)
 }
 
+/// The same, for a question that must be answered: one that neither memory nor disk has an answer to
+/// counts as one that the disk has missed.
+pub fn is_to_be_asked(shard: &Shard, asked: &Asked) -> bool {
+    let Some(disk) = &shard.disk else {
+        return false;
+    };
+    if in_memory(shard, asked) {
+        return false;
+    }
+    let may_have = disk.find(asked.key);
+    if !may_have {
+        disk.missed(asked.key);
+    }
+    may_have
+}
+
 fn in_memory(shard: &Shard, asked: &Asked) -> bool {
     let memory = shard.memory.borrow();
     match &asked.want {

@@ -430,7 +430,7 @@ pub async fn inspect(shard: &Rc<Shard>, asked: &Asked) -> Inspection {
 
 /// Answers a sibling's question, at once unless a disk must be read for it.
 pub fn answer(shard: &Rc<Shard>, from: usize, ticket: u64, asked: Box<Asked>) {
-    if !from_disk::may_have(shard, &asked) {
+    if !from_disk::is_to_be_asked(shard, &asked) {
         return answer_from_memory(shard, from, ticket, asked);
     }
     let (ours, panics) = (shard.clone(), shard.counters.clone());

@@ -359,7 +359,7 @@ async fn ask(visit: &Visit, question: &Question) -> Asking {
     let at = shard.home(key);
     if at == shard.id {
         let asked = visit.asked(question);
-        if from_disk::may_have(shard, &asked) {
+        if from_disk::is_to_be_asked(shard, &asked) {
             if let Some(object) = from_disk::answer(shard, &asked).await {
                 return from_disk_done(object);
             }

@@ -68,10 +68,15 @@ fn the_numbers_of_a_disk_add_up() {
         for number in 0..10 {
             super::expect_from_disk(&stage.get(&format!("/{number}")));
         }
-        stage.get("/not-there");
         let disk = |name| stage.ringside.disk(name);
         // They are told several times a second.
         wait_until("ten hits to be counted", || disk("hits_total") == 10);
+        let missed = disk("misses_total");
+        stage.get("/not-there");
+        wait_until("a question without an answer to be counted", || {
+            disk("misses_total") == missed + 1
+        });
+        assert_eq!(disk("hits_total"), 10);
         assert!(disk("records") >= 10);
         assert!(disk("records_bytes") >= 10 * 50 * 1024);
         assert!(disk("records_bytes") <= disk("size_bytes"));

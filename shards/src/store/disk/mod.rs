@@ -134,6 +134,13 @@ impl DiskCache {
         self.logs.iter().any(|log| log.may_come_back(key))
     }
 
+    /// A question for this key has no answer here.
+    pub fn missed(&self, key: Key) {
+        if let Some(home) = self.home(key) {
+            home.counts.misses.add(1);
+        }
+    }
+
     /// The newest record of this key that `selects` wants, read and checked. `room` makes room in
     /// the budget for so many bytes, as far as it can. What it gives is live: nothing has killed
     /// it up to the moment of return.
