@@ -95,6 +95,16 @@ pub(crate) fn cpu_time(pid: u32) -> io::Result<Duration> {
     ))
 }
 
+/// What the host has kept from this machine's processors since it started, and all their time, in
+/// ticks. Nothing where the kernel does not say.
+pub(crate) fn stolen_ticks() -> (u64, u64) {
+    let stat = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    let all = stat.lines().next().unwrap_or_default().split_whitespace();
+    // user, nice, system, idle, iowait, irq, softirq, steal; guests are in user already.
+    let ticks: Vec<u64> = all.skip(1).take(8).flat_map(str::parse).collect();
+    (ticks.get(7).copied().unwrap_or(0), ticks.iter().sum())
+}
+
 /// Sends `signal` to a child that was not waited for yet, so that its id is still its own.
 pub(crate) fn signal(pid: u32, signal: i32) {
     // SAFETY: kill takes two integers and touches no memory.

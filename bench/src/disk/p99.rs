@@ -7,7 +7,9 @@
 //! A third state tells what of the difference is the disk: the same two sets at full speed, but for
 //! objects in memory, so that the shard copies as many bytes and reads none.
 //!
-//! The probe's thread runs before the other clients on their core, else they would make it wait.
+//! The probe's thread runs before the other clients on their core, else they would make it wait. Each
+//! row tells what the host of a virtual machine took of the processors meanwhile: where that is a
+//! percent, the slowest percent of the answers is the host's doing.
 
 use super::client::{self, Tally};
 use super::draw::shuffled;
@@ -88,7 +90,11 @@ pub(crate) fn measure(case: &mut Case, stage: &Stage, effort: &Effort) -> Result
     let time = Duration::from_secs(effort.seconds.into());
     for round in 1..=effort.rounds {
         for (beside, row) in &mut rows {
+            let before = sys::stolen_ticks();
             let (tally, moved) = observe(server.port, *beside, objects, round, time)?;
+            let after = sys::stolen_ticks();
+            let stolen = (after.0 - before.0) as f64 / (after.1 - before.1).max(1) as f64;
+            row.more("stolen by the host, %", 100.0 * stolen);
             row.cost.push(tally.within_us(0.99));
             tally.add_to(row);
             if let Some(moved) = moved {
