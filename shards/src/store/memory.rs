@@ -294,10 +294,12 @@ impl Memory {
             };
             freed += ringside_engine::store::Entry::cost(&victim);
             self.evicted += 1;
-            if let Some(disk) = &self.disk {
-                disk.offer(&victim.0, reused);
-            }
+            // Buried first: whatever becomes of the offer, no sibling goes on with its handle.
+            let object = victim.0.clone();
             self.bury(Some(victim));
+            if let Some(disk) = &self.disk {
+                disk.offer(&object, reused);
+            }
         }
     }
 

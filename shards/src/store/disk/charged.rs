@@ -69,7 +69,9 @@ impl DiskCache {
             if log.settle_index() {
                 continue;
             }
-            room(log.inner.borrow().charged.short.get());
+            // What is evicted for it may be offered to this very log.
+            let short = log.inner.borrow().charged.short.get();
+            room(short);
             if !log.settle_index() {
                 log.leave_unlisted();
             }

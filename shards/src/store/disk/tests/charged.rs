@@ -2,7 +2,7 @@
 
 use super::super::{DiskCache, Dropped};
 use super::kit::*;
-use super::plain::settle;
+use super::plain::{like, settle};
 use crate::rt;
 use crate::store::arena::Budget;
 use ringside_engine::store::disk::KillForce;
@@ -76,6 +76,35 @@ fn without_memory_for_the_index_nothing_is_taken_until_there_is_room() {
         assert!(index_bytes <= budget.used() - others);
         cache.charge_index(&|bytes| budget.release(bytes));
         assert!(store(cache, taken, &mut now).await);
+    })
+    .unwrap();
+}
+
+#[test]
+fn what_makes_room_for_the_index_may_go_to_the_same_disk() {
+    let device = device(80, 1);
+    rt::run(async move {
+        let budget = Budget::new(1 << 20);
+        let mut now = Mono(1000);
+        let process = Process::start(&device, budget, true, now);
+        settle(&process.cache, &mut now).await;
+        let others = budget.limit() - budget.used();
+        assert!(budget.charge(others));
+        let mut taken = 0;
+        while store(&process.cache, taken, &mut now).await {
+            taken += 1;
+            assert!(taken < 900, "the index grows beside the budget");
+        }
+        let offered = || process.cache.status()[0].dropped[Dropped::NoMemory as usize];
+        let before = offered();
+        let like = like(taken, 1, 100);
+        process.cache.charge_index(&|bytes| {
+            let evicted = like.object(Budget::new(1 << 20), now);
+            process.cache.offer(&evicted, true);
+            budget.release(bytes);
+        });
+        assert_eq!(offered(), before + 1);
+        assert!(store(&process.cache, taken, &mut now).await);
     })
     .unwrap();
 }
