@@ -7,17 +7,20 @@
 //! | the newest checkpoint that holds | both headers, then its slot table | |
 //! | segments | from the one that was open when it began, as long as the numbers grow; without a checkpoint, the first page of all | |
 //! | the newest segment | its footer; all of it, when it was never sealed | `Footer` then, and `Head` |
+//! | the one before it, if the newest was never sealed and is empty | the same | `Footer`, before `Head` too |
 //! | sheets, newest first | footers, several ahead; all of a segment where the footer does not hold | `Sheet` |
 //! | entries | those of the checkpoint, twice | `Entries` |
 //! | older sheets | if the entries turned out to be damaged | `Sheet` |
 //!
 //! The shard may begin to write when it has `Head`, while the walk goes on: a segment that it
 //! overwrites meanwhile is seen as gone, or told by its old number. So whoever is told compares
-//! the number with what the slot holds by now. A footer for the newest segment is handed out
-//! before `Head`, hence nobody else writes there.
+//! the number with what the slot holds by now. Footers are handed out before `Head`, hence nobody
+//! else writes there. Two are enough: a crash leaves the open segment and one that was prepared.
 //!
 //! **Doubt.** A kill must hold whatever becomes of the bytes that say so. Where they can't be
 //! read any more, nothing that is older is told: it may have been purged. `order` has the cases.
+//! It must not be told by a later walk either, to which all can be read again, or which goes by
+//! other neighbours: so the end says what is void from now on.
 
 use super::changes::Changes;
 use super::checkpoint::Header;
@@ -39,8 +42,8 @@ mod steps;
 mod stretch;
 
 use entries::Entries;
-use order::Order;
-use sheets::Sheets;
+use order::{Order, Told};
+use sheets::{Outcome, Sheets};
 use slots::Slots;
 use stretch::Stretch;
 
@@ -84,8 +87,8 @@ pub struct SlotState {
 /// What was found.
 #[derive(Debug)]
 pub enum Found {
-    /// The newest segment was not sealed: this is its footer, to be written before anything else
-    /// is done with what was found. If it can't be written, the next start takes longer.
+    /// One of the newest segments was not sealed: this is its footer, to be written before anything
+    /// else is done with what was found. If it can't be written, the next start takes longer.
     Footer {
         /// Where.
         at: u64,
@@ -138,6 +141,9 @@ pub struct Walked {
     pub gone: u32,
     /// Segments that were not told as a newer one is lost, or could not be wholly read.
     pub doubtful: u32,
+    /// What has a lower number was not told, and must not be by a later walk: what is purged from
+    /// now on is not noted for it. At most what the next segment gets; `u64::MAX` for that.
+    pub void_below: u64,
     /// Entries of the checkpoint told.
     pub entries: u64,
     /// The checkpoint's entries did not hold.
@@ -181,6 +187,8 @@ pub struct Walk {
     order: Order,
     doubt_below: u64,
     is_head_told: bool,
+    /// The newest segment, while it is not told yet as the one before it is looked at.
+    newest: Option<(Told, Outcome)>,
     walked: Walked,
     segments: u32,
 }
@@ -258,6 +266,7 @@ impl Walk {
             order: Order::default(),
             doubt_below: 0,
             is_head_told: false,
+            newest: None,
             walked: Walked::default(),
             segments: 0,
         }
@@ -373,6 +382,7 @@ impl Walk {
     }
 
     fn done(&mut self) {
+        self.walked.void_below = self.doubt_below.max(self.order.void_below);
         self.go(Step::Done);
         self.found.push_back(Found::Done(self.walked));
     }

@@ -25,6 +25,9 @@ pub(super) struct Order {
     pub(super) segments: Vec<Told>,
     /// Older than this is doubtful.
     pub(super) doubt_below: u64,
+    /// What can't be known now, and is older than this, must not count if it can be read later:
+    /// nobody notes for it what is purged.
+    pub(super) void_below: u64,
     /// All is doubtful if the newest segment was sealed.
     pub(super) is_seam_damaged: bool,
     /// Segments of which nothing is known but that they were there.
@@ -82,9 +85,18 @@ fn distrust_old_footers(glances: &mut [Glance]) {
 }
 
 /// Damaged slots between two segments: their numbers, where only some can be; otherwise doubt.
+/// Slots with nothing in them may lie between, where the log was grown.
 fn fill_holes(glances: &mut [Glance], order: &mut Order) {
     let count = glances.len();
     let is_hole = |glance: &Glance| matches!(glance, Glance::Damaged | Glance::Unknown);
+    if !glances.iter().any(is_hole) {
+        return;
+    }
+    let (before, after) = neighbours(glances);
+    if glances.iter().all(|glance| glance.seq().is_none()) {
+        order.void_below = u64::MAX;
+        return;
+    }
     // A run of holes begins after something that is none.
     for at in 0..count {
         if is_hole(&glances[at]) || !is_hole(&glances[(at + 1) % count]) {
@@ -92,14 +104,13 @@ fn fill_holes(glances: &mut [Glance], order: &mut Order) {
         }
         let run = (1..count).take_while(|step| is_hole(&glances[(at + step) % count]));
         let run = run.count();
-        let (before, after) = (glances[at].seq(), glances[(at + run + 1) % count].seq());
-        let (Some(before), Some(after)) = (before, after) else {
+        let (Some(before), Some(after)) = (before[at], after[(at + run + 1) % count]) else {
             continue;
         };
         if before >= after {
-            continue;
-        }
-        if after - before == run as u64 + 1 {
+            // At the seam: what was there is older than all, unless it was newer (see above).
+            order.void_below = order.void_below.max(after);
+        } else if after - before == run as u64 + 1 {
             for step in 1..=run {
                 glances[(at + step) % count] = Glance::Segment {
                     seq: before + step as u64,
@@ -112,6 +123,21 @@ fn fill_holes(glances: &mut [Glance], order: &mut Order) {
             order.doubt_below = order.doubt_below.max(after);
         }
     }
+}
+
+/// Of each slot, the number of the segment that is in it, or in the nearest one before and behind.
+fn neighbours(glances: &[Glance]) -> (Vec<Option<u64>>, Vec<Option<u64>>) {
+    let count = glances.len();
+    let mut before: Vec<Option<u64>> = glances.iter().map(|glance| glance.seq()).collect();
+    let mut after = before.clone();
+    // Twice around, as the nearest may lie beyond the end of the circle.
+    for at in 0..count * 2 {
+        let (here, next) = (at % count, (at + 1) % count);
+        before[next] = before[next].or(before[here]);
+        let (here, next) = (count - 1 - here, (count * 2 - 2 - here) % count);
+        after[next] = after[next].or(after[here]);
+    }
+    (before, after)
 }
 
 #[cfg(test)]
@@ -159,6 +185,10 @@ mod tests {
             (&[-1, 6, 7, 0], &[7, 6], 0, false, 0),
             // Around the end of the circle.
             (&[-1, 9, 6, 7], &[9, 8, 7, 6], 0, false, 0),
+            // Beside slots that have nothing yet, since the log was grown.
+            (&[9, 10, 7, -1, 0, 0], &[10, 9, 8, 7], 0, false, 0),
+            (&[19, 20, 7, -1, 0, 0], &[20, 19, 7], 19, false, 1),
+            (&[0, -1, 0, 0], &[], 0, false, 0),
         ];
         for (slots, want, doubt_below, is_seam_damaged, lost) in cases {
             let order = order(&mut glances(slots));
@@ -167,6 +197,26 @@ mod tests {
             assert_eq!(order.doubt_below, *doubt_below, "{slots:?}");
             assert_eq!(order.is_seam_damaged, *is_seam_damaged, "{slots:?}");
             assert_eq!(order.lost, *lost, "{slots:?}");
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_known_and_is_the_oldest_is_to_be_void() {
+        let cases: &[(&[i64], u64)] = &[
+            (&[5, 6, 7, 0], 0),
+            (&[5, -1, 7, 0], 0),
+            // At the seam, and where nothing else is known.
+            (&[5, 6, 7, -1], 5),
+            (&[-1, 6, 7, 0], 6),
+            (&[12, -1, -1, 9, 10, 11], 9),
+            (&[0, -1, 0, 0], u64::MAX),
+        ];
+        for (slots, void_below) in cases {
+            assert_eq!(
+                order(&mut glances(slots)).void_below,
+                *void_below,
+                "{slots:?}"
+            );
         }
     }
 }

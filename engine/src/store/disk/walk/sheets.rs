@@ -31,6 +31,16 @@ pub(super) enum Outcome {
     Gone,
 }
 
+impl Outcome {
+    /// It was begun and never sealed, and holds nothing.
+    pub(super) fn is_nothing(&self) -> bool {
+        match self {
+            Outcome::Scanned { sheet, is_whole } => *is_whole && sheet.events.is_empty(),
+            Outcome::Sealed(_) | Outcome::Gone => false,
+        }
+    }
+}
+
 /// Sheets under way.
 pub(super) struct Sheets {
     todo: VecDeque<Told>,

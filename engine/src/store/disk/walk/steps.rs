@@ -160,44 +160,62 @@ impl Walk {
                 }
                 return;
             };
+            let is_last = sheets.is_done();
             if !self.is_head_told {
-                self.tell_tail(&told, &outcome);
+                self.seal(&told, &outcome);
+                if self.newest.is_none() && outcome.is_nothing() && !is_last {
+                    // It was only prepared: the one before it may not be sealed either.
+                    self.newest = Some((told, outcome));
+                    continue;
+                }
+                self.tell_tail(told, outcome);
+            } else {
+                self.tell_sheet(&told, outcome);
             }
-            if told.seq < self.doubt_below {
-                return self.doubt_the_rest();
-            }
+        }
+    }
+
+    /// The newest segments are known: that of which this is told, or one before.
+    fn tell_tail(&mut self, told: Told, outcome: Outcome) {
+        let (newest, second) = match self.newest.take() {
+            Some(newest) => (newest, Some((told, outcome))),
+            None => ((told, outcome), None),
+        };
+        if matches!(newest.1, Outcome::Sealed(_)) && self.order.is_seam_damaged {
+            // A newer one may have been begun.
+            self.doubt_below = u64::MAX;
+        }
+        self.tell_head(Some(&newest.0));
+        for (told, outcome) in core::iter::once(newest).chain(second) {
             self.tell_sheet(&told, outcome);
         }
     }
 
-    /// The newest segment is known.
-    fn tell_tail(&mut self, told: &Told, outcome: &Outcome) {
-        match outcome {
-            // A newer one may have been begun.
-            Outcome::Sealed(_) if self.order.is_seam_damaged => self.doubt_below = u64::MAX,
-            Outcome::Scanned {
-                sheet,
-                is_whole: true,
-            } => {
-                let pages = self.ground.layout.pages_per_segment();
-                let end = sheet.events.iter().map(|event| match event {
-                    Event::Object { page, pages, .. } => u32::from(*page) + u32::from(*pages),
-                    Event::Kill(_) => 0,
-                });
-                let footer = footer_pages(sheet.events.len());
-                if footer.saturating_add(end.max().unwrap_or(1).max(1)) <= pages {
-                    let bytes = encode_footer(sheet, self.ground.key, pages);
-                    let end = self.ground.layout.slot_at(told.slot)
-                        + u64::from(self.ground.layout.segment_bytes);
-                    self.found.push_back(Found::Footer {
-                        at: end - bytes.len() as u64,
-                        bytes,
-                    });
-                }
-            }
-            _ => {}
+    /// The footer of a segment that was not sealed.
+    fn seal(&mut self, told: &Told, outcome: &Outcome) {
+        let Outcome::Scanned {
+            sheet,
+            is_whole: true,
+        } = outcome
+        else {
+            return;
+        };
+        let pages = self.ground.layout.pages_per_segment();
+        let end = sheet.events.iter().map(|event| match event {
+            Event::Object { page, pages, .. } => u32::from(*page) + u32::from(*pages),
+            Event::Kill(_) => 0,
+        });
+        let footer = footer_pages(sheet.events.len());
+        if footer.saturating_add(end.max().unwrap_or(1).max(1)) > pages {
+            return;
         }
-        self.tell_head(Some(told));
+        let bytes = encode_footer(sheet, self.ground.key, pages);
+        let end =
+            self.ground.layout.slot_at(told.slot) + u64::from(self.ground.layout.segment_bytes);
+        self.found.push_back(Found::Footer {
+            at: end - bytes.len() as u64,
+            bytes,
+        });
     }
 
     fn tell_head(&mut self, newest: Option<&Told>) {
@@ -239,11 +257,24 @@ impl Walk {
     }
 
     fn tell_sheet(&mut self, told: &Told, outcome: Outcome) {
-        let (mut sheet, is_whole) = match outcome {
-            Outcome::Sealed(sheet) => (sheet, true),
-            Outcome::Scanned { sheet, is_whole } => {
+        if !matches!(self.step, Step::Sheets(_)) {
+            return;
+        }
+        if let Outcome::Scanned {
+            is_whole: false, ..
+        } = outcome
+        {
+            // What could not be read may be a kill, also of what stands before it.
+            self.doubt_below = self.doubt_below.max(told.seq.saturating_add(1));
+        }
+        if told.seq < self.doubt_below {
+            return self.doubt_the_rest();
+        }
+        let mut sheet = match outcome {
+            Outcome::Sealed(sheet) => sheet,
+            Outcome::Scanned { sheet, .. } => {
                 self.walked.scanned += 1;
-                (sheet, is_whole)
+                sheet
             }
             Outcome::Gone => {
                 self.walked.gone += 1;
@@ -260,9 +291,6 @@ impl Walk {
         walked.objects += sheet.events.len() as u64 - kills;
         walked.latest_ms = walked.latest_ms.max(sheet.sealed_ms);
         self.found.push_back(Found::Sheet(sheet));
-        if !is_whole {
-            self.doubt_below = self.doubt_below.max(told.seq);
-        }
     }
 
     fn sheets_done(&mut self) {

@@ -146,6 +146,26 @@ impl Log {
         sheet
     }
 
+    /// A segment in which nothing was written yet.
+    fn opened(&mut self, slot: u32, seq: u64) {
+        let opened_ms = 1000 * seq;
+        let header = SegmentHeader {
+            slot,
+            seq,
+            opened_ms,
+        };
+        let page = header.encode(self.key);
+        self.put(self.first(slot), &page);
+        self.slots[slot as usize] = (seq, opened_ms);
+    }
+
+    /// Writes the footers that a walk has handed out.
+    fn seal(&mut self, came: &Came) {
+        for (at, bytes) in &came.footers {
+            self.put(*at, bytes);
+        }
+    }
+
     /// Segments of these numbers from slot 0 on, around the circle; the last may be unsealed.
     fn fill(&mut self, seqs: core::ops::RangeInclusive<u64>, is_last_sealed: bool) {
         let last = *seqs.end();
@@ -207,7 +227,7 @@ impl Log {
 /// What came of a walk.
 #[derive(Debug, Default, PartialEq)]
 struct Came {
-    footer: Option<(u64, Vec<u8>)>,
+    footers: Vec<(u64, Vec<u8>)>,
     /// Slot and number of the newest, and the generation of the checkpoint.
     head: Option<(u32, u64, u64)>,
     slots: Vec<u64>,
@@ -226,7 +246,7 @@ impl Came {
         match found {
             Found::Footer { at, bytes } => {
                 assert!(self.head.is_none(), "a footer after the head");
-                self.footer = Some((at, bytes));
+                self.footers.push((at, bytes));
             }
             Found::Head {
                 slot,
@@ -281,7 +301,7 @@ fn without_a_checkpoint_all_sheets_come_newest_first() {
         assert_eq!(came.edicts, [b"everything below /a".to_vec()]);
         assert_eq!((came.walked.objects, came.walked.kills), (48, 24));
         assert_eq!(came.walked.latest_ms, 34_010);
-        assert_eq!(came.footer, None);
+        assert_eq!((came.footers.len(), came.walked.void_below), (0, 0));
     }
 }
 
@@ -304,11 +324,39 @@ fn a_tail_that_was_not_sealed_is_scanned_and_gets_its_footer() {
     assert_eq!(came.seqs(), down(31, 8));
     assert_eq!(came.sheets[0], sheet);
     assert_eq!(came.walked.scanned, 1);
-    let (at, bytes) = came.footer.unwrap();
-    log.put(at, &bytes);
+    assert_eq!(came.footers.len(), 1);
+    log.seal(&came);
     let again = log.walk(3);
     assert_eq!(again.sheets, came.sheets);
-    assert_eq!((again.footer, again.walked.scanned), (None, 0));
+    assert_eq!((again.footers.len(), again.walked.scanned), (0, 0));
+}
+
+#[test]
+fn a_crash_leaves_no_segment_that_is_scanned_twice() {
+    // What was open, and what was prepared behind it; or neither has anything yet.
+    for has_something in [true, false] {
+        let mut log = Log::new();
+        log.fill(1..=30, true);
+        match has_something {
+            true => drop(log.segment(6, 31, false)),
+            false => log.opened(6, 31),
+        }
+        log.opened(7, 32);
+        let came = log.walk(3);
+        assert_eq!(came.head, Some((7, 32, 0)));
+        assert_eq!(came.seqs(), down(32, 9));
+        assert_eq!((came.footers.len(), came.walked.scanned), (2, 2));
+        log.seal(&came);
+        let again = log.walk(3);
+        assert_eq!(again.sheets, came.sheets);
+        assert_eq!((again.footers.len(), again.walked.scanned), (0, 0));
+    }
+    // It is all that there is.
+    let mut log = Log::new();
+    log.opened(0, 1);
+    let came = log.walk(3);
+    assert_eq!((came.head, came.seqs()), (Some((0, 1, 0)), vec![1]));
+    assert_eq!(came.footers.len(), 1);
 }
 
 #[test]
@@ -328,7 +376,7 @@ fn a_damaged_footer_costs_a_scan_and_nothing_else() {
     };
     assert_eq!(events(&came), events(&whole));
     assert_eq!(came.walked.scanned, 2);
-    assert_eq!(came.footer, None, "only the newest gets one");
+    assert!(came.footers.is_empty(), "only the newest get one");
 }
 
 #[test]
@@ -358,6 +406,7 @@ fn nothing_older_than_a_lost_segment_is_told() {
     let came = log.walk(2);
     assert_eq!(came.seqs(), [29]);
     assert_eq!((came.walked.lost, came.walked.doubtful), (1, 21));
+    assert_eq!(came.walked.void_below, 29);
 }
 
 #[test]
@@ -370,6 +419,7 @@ fn what_may_be_the_header_of_a_still_newer_segment_casts_doubt_on_all() {
     let came = log.walk(2);
     assert_eq!(came.head, Some((5, 30 + LOST_MAX, 0)));
     assert_eq!(came.seqs(), []);
+    assert_eq!(came.walked.void_below, u64::MAX);
     // If the newest was not sealed, there is no newer one.
     let mut log = Log::new();
     log.fill(1..=30, false);
@@ -472,7 +522,7 @@ fn what_is_below_valid_from_is_void() {
 }
 
 #[test]
-fn pages_that_can_not_be_read_cost_what_was_on_them_and_all_that_is_older() {
+fn pages_that_can_not_be_read_cost_their_segment_and_all_that_is_older() {
     let mut log = Log::new();
     log.fill(1..=20, true);
     // A record's page: sheets come from footers.
@@ -481,9 +531,8 @@ fn pages_that_can_not_be_read_cost_what_was_on_them_and_all_that_is_older() {
     // The footer: its segment is scanned.
     log.bad = vec![log.last(12)];
     let came = log.walk(1);
-    assert_eq!(came.seqs(), down(20, 13));
-    assert_eq!(came.walked.doubtful, 12);
-    assert_eq!(came.sheets[7].events.len(), 3);
+    assert_eq!(came.seqs(), down(20, 14));
+    assert_eq!((came.walked.doubtful, came.walked.void_below), (13, 14));
     // An edict, which may have been a purge of anything.
     log.bad = vec![log.layout.edicts_at[1]];
     assert!(log.walk(1).has_failed);
