@@ -158,7 +158,10 @@ impl Places {
     /// None yet, of a log that can hold `records_max`. Takes 32 bytes for each table.
     #[must_use]
     pub fn new(records_max: u64) -> Places {
-        let table_bits = table_bits(records_max);
+        Places::with_bits(table_bits(records_max))
+    }
+
+    fn with_bits(table_bits: u32) -> Places {
         let tables: Box<[Table]> = (0..1_usize << table_bits)
             .map(|_| Table::default())
             .collect();
@@ -199,11 +202,6 @@ impl Places {
         self.change(key, page, |found| {
             found.uses = (found.uses + 1).min(USES_MAX)
         });
-    }
-
-    /// Sets how often the record at `page` was used.
-    pub fn set_uses(&mut self, key: Key, page: u32, uses: u8) {
-        self.change(key, page, |found| found.uses = uses.min(USES_MAX));
     }
 
     /// Takes out the record of this key at `page`; `None` when it is not here.
@@ -286,14 +284,12 @@ impl Places {
         self.allocated_bytes
     }
 
-    /// Takes all out.
-    pub fn clear(&mut self) {
-        for table in &mut self.tables {
-            *table = Table::default();
-        }
-        self.allocated_bytes = size_of_val(&*self.tables);
-        self.records = 0;
-        self.pages = 0;
+    /// Takes all out, and gives it to be freed elsewhere: of millions of records that takes longer
+    /// than a shard has at once.
+    #[must_use]
+    pub fn take(&mut self) -> Places {
+        let none = Places::with_bits(self.table_bits);
+        core::mem::replace(self, none)
     }
 
     /// Tables, for [`Places::export`] and [`Places::retain`].

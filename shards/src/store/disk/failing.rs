@@ -11,6 +11,8 @@
 
 use super::log::{Inner, Log, Mode, RETRY_MS};
 use super::orders::{Order, SlotState};
+use super::sweeping::sweep;
+use super::unlisted::Unlisted;
 use crate::rt::{self, Pages, Part};
 use ringside_engine::store::disk::layout::SUPERBLOCKS_AT;
 use ringside_engine::store::disk::recover::Recovery;
@@ -67,9 +69,7 @@ impl Inner {
         self.open = None;
         self.unsafe_segments.clear();
         self.prepared = None;
-        self.recovery = None;
-        self.places.clear();
-        self.slots.fill(SlotState::default());
+        self.forget_index();
         self.kills.pending.clear();
         self.edicts.pending.clear();
         self.edicts.is_due = true;
@@ -79,7 +79,19 @@ impl Inner {
         log.reads.give_up();
     }
 
-    /// A device that does not answer has failed too: who waits for it would wait for ever.
+    fn forget_index(&mut self) {
+        self.slots.fill(SlotState::default());
+        let places = self.places.take();
+        let records = places.len();
+        sweep(places, records);
+        if let Some(recovery) = self.recovery.take() {
+            let kills = recovery.remembered();
+            sweep(recovery, kills);
+        }
+    }
+
+    /// A device that does not answer has failed too: who waits for it would wait for ever. So has
+    /// one that the keeper looks through, when nothing is heard of that.
     pub(super) fn fail_if_it_hangs(&mut self, log: &Rc<Log>) {
         let (now, answers) = (log.now.get(), log.counts.answers.read());
         let is_asked = self.queue.is_working() || self.is_reclaim_asking || log.reads.are_asked();
@@ -208,9 +220,7 @@ impl Inner {
 
     /// The newest segment was found, but something was refused before that: all of it is void.
     pub(super) fn void(&mut self, log: &Rc<Log>) {
-        self.recovery = None;
-        self.places.clear();
-        self.slots.fill(SlotState::default());
+        self.forget_index();
         self.kills.pending.clear();
         self.edicts.is_due = true;
         self.forget_jobs();

@@ -28,6 +28,7 @@ mod reclaim;
 mod recovering;
 mod staging;
 mod status;
+mod sweeping;
 mod writing;
 
 pub use finding::Suits;

@@ -100,7 +100,6 @@ fn some_found() -> impl Strategy<Value = Found> {
 enum Step {
     Insert(Key, Found),
     Used(Key),
-    SetUses(Key, u8),
     Remove(Key),
     Kill(Key, Option<u8>, bool),
     Retain(u32),
@@ -111,7 +110,6 @@ fn some_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => (some_key(), some_found()).prop_map(|(key, found)| Step::Insert(key, found)),
         2 => some_key().prop_map(Step::Used),
-        1 => (some_key(), any::<u8>()).prop_map(|(key, uses)| Step::SetUses(key, uses)),
         2 => some_key().prop_map(Step::Remove),
         2 => (some_key(), proptest::option::of(0..3_u8), any::<bool>())
             .prop_map(|(key, variant, hard)| Step::Kill(key, variant, hard)),
@@ -133,7 +131,7 @@ fn carry_out(step: &Step, places: &mut Places, model: &mut Model) {
             places.insert(key, found);
             model.0.insert((tag_of(key), found));
         }
-        Step::Used(key) | Step::SetUses(key, _) | Step::Remove(key) => {
+        Step::Used(key) | Step::Remove(key) => {
             let tag = tag_of(key);
             let Some(mut found) = model.of(tag).first().copied() else {
                 assert!(!places.contains(key));
@@ -146,10 +144,6 @@ fn carry_out(step: &Step, places: &mut Places, model: &mut Model) {
                 Step::Used(_) => {
                     places.used(key, found.page);
                     found.uses = (found.uses + 1).min(USES_MAX);
-                }
-                Step::SetUses(_, uses) => {
-                    places.set_uses(key, found.page, uses);
-                    found.uses = uses.min(USES_MAX);
                 }
                 _ => {
                     assert_eq!(places.remove(key, found.page), Some(found));
@@ -197,7 +191,8 @@ fn carry_out(step: &Step, places: &mut Places, model: &mut Model) {
             model.0.retain(|(_, found)| found.page % 8 != of);
         }
         Step::Clear => {
-            places.clear();
+            let taken = places.take();
+            assert_eq!(taken.len(), model.0.len());
             model.0.clear();
         }
     }
