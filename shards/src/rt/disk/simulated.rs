@@ -136,6 +136,11 @@ impl SimulatedDisk {
         self.bad.borrow_mut().insert(at / PAGE_BYTES as u64);
     }
 
+    /// The page at `at` can be read again, as it was.
+    pub fn heal(&self, at: u64) {
+        self.bad.borrow_mut().remove(&(at / PAGE_BYTES as u64));
+    }
+
     /// Turns one bit of what is stored.
     pub fn flip(&self, at: u64, bit: u8) {
         let (page, within) = (at / PAGE_BYTES as u64, at as usize % PAGE_BYTES);

@@ -8,12 +8,17 @@
 use super::log::Log;
 use super::DiskCache;
 use crate::store::arena::Budget;
+use ringside_engine::time::Mono;
 use std::cell::Cell;
 
 /// One record makes the index grow by less than this.
 const AHEAD_BYTES: usize = 1024;
 /// Charged and released in such steps.
 const STEP_BYTES: usize = 4096;
+/// A restart whose index finds no room goes on for so long: what was evicted for it may be held by
+/// a reader for a moment. And with no more than this part of the budget beside it.
+const SHORT_MS: u64 = 2_000;
+const SHORT_SHARE: usize = 32;
 
 /// What is charged for one log's index.
 pub(super) struct Charged {
@@ -21,6 +26,8 @@ pub(super) struct Charged {
     bytes: Cell<usize>,
     /// The budget refused so much.
     short: Cell<usize>,
+    /// And did so since then.
+    short_since: Cell<Option<Mono>>,
 }
 
 impl Charged {
@@ -30,7 +37,16 @@ impl Charged {
             budget,
             bytes: Cell::new(0),
             short: Cell::new(0),
+            short_since: Cell::new(None),
         }
+    }
+
+    /// There was no room even after some was made; whether it is to be waited for any longer.
+    fn is_hopeless(&self, now: Mono) -> bool {
+        let since = self.short_since.get().unwrap_or(now);
+        self.short_since.set(Some(since));
+        let is_much = self.short.get() > self.budget.limit() / SHORT_SHARE;
+        is_much || now.since(since) >= SHORT_MS
     }
 
     /// The index takes so much now. `false`: there is no memory for another record.
@@ -62,17 +78,19 @@ impl Charged {
 
 impl DiskCache {
     /// Charges what the indexes have grown by since, and releases what they have shrunk by. `room`
-    /// makes room in the budget for so many bytes, as far as it can. Where there is none even so,
-    /// what a restart has not found yet stays on the medium and is not found in this life.
+    /// makes room in the budget for so many bytes, as far as it can. Where there is none even so, for
+    /// some time, what a restart has not found yet stays on the medium and is not found in this
+    /// life.
     pub fn charge_index(&self, room: &dyn Fn(usize)) {
         for log in &self.logs {
             if log.settle_index() {
+                log.inner.borrow().charged.short_since.set(None);
                 continue;
             }
             // What is evicted for it may be offered to this very log.
             let short = log.inner.borrow().charged.short.get();
             room(short);
-            if !log.settle_index() {
+            if !log.settle_index() && log.inner.borrow().charged.is_hopeless(log.now.get()) {
                 log.leave_unlisted();
             }
         }
@@ -86,13 +104,15 @@ impl Log {
         inner.charged.settle(inner.places.allocated_bytes())
     }
 
-    fn leave_unlisted(&self) {
+    pub(super) fn leave_unlisted(&self) {
         let inner = &mut *self.inner.borrow_mut();
         let Some(recovery) = &mut inner.recovery else {
             return;
         };
         recovery.lost();
-        if !std::mem::replace(&mut inner.has_unlisted, true) {
+        let is_new = inner.unlisted.is_nothing();
+        inner.unlisted.until_overwritten(self.layout.segments);
+        if is_new {
             let text = "there is no memory for the index of all that is on it: what is older is \
                         not served; give it more memory, or a smaller size";
             self.say("unlisted", text);

@@ -265,8 +265,9 @@ impl Inner {
         self.seal_segment(log)
     }
 
-    /// Writes both copies of the superblock, which tells the latest time of what is stored.
-    pub(super) fn write_superblock(&mut self, log: &Rc<Log>) {
+    /// Writes both copies of the superblock, which tells the latest time of what is stored. Returns
+    /// the job after which they are safe; `None`: there is no memory for a page, or it is not up.
+    pub(super) fn write_superblock(&mut self, log: &Rc<Log>) -> Option<u64> {
         if !matches!(self.mode, Mode::Up) {
             return;
         }
@@ -277,8 +278,8 @@ impl Inner {
         };
         let page = self.superblock.encode();
         for at in SUPERBLOCKS_AT {
-            self.push_bytes(log, at, &page);
-            self.push(log, Job::Flush);
+            self.push_bytes(log, at, &page)?;
+            last = Some(self.push(log, Job::Flush));
         }
     }
 }
@@ -300,6 +301,9 @@ impl Log {
         }
         self.end_reclaiming(epoch).await;
         let job = {
+        if !self.lists_all() {
+            return false;
+        }
             let inner = &mut *self.inner.borrow_mut();
             if inner.epoch != epoch {
                 return;
@@ -336,10 +340,12 @@ impl Log {
                 rt::sleep(Duration::from_millis(2)).await;
             }
         };
+        let mut last = None;
         // What it leaves then is scanned after the restart.
         let _: Option<()> = rt::within(ENDING_PATIENCE, ended).await;
     }
 
+        last
     /// `false`: there is none, and what was written since the last is in footers.
     async fn last_checkpoint(self: &Rc<Self>, epoch: u32) -> bool {
         let waiting = {

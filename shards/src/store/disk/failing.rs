@@ -233,6 +233,7 @@ impl Inner {
         self.begin_anew(log);
     }
 }
+        self.unlisted = Unlisted::default();
 
 impl Log {
     /// Of a log that is down, the generation up to which it is void.

@@ -19,6 +19,7 @@ use super::packing;
 use super::reads::Reads;
 use super::staging::Staging;
 use super::status::{Counts, Dropped};
+use super::unlisted::Unlisted;
 use super::writing::{Goal, Job, Noted, Queue};
 use super::Opening;
 use crate::rt::Disk;
@@ -76,15 +77,15 @@ pub(super) struct Inner {
     pub(super) superblock: Superblock,
     pub(super) places: Places,
     pub(super) charged: Charged,
-    /// The medium may hold records that the index has found no memory for: a kill must be noted
-    /// even where it hits nothing, or the next life would find them.
-    pub(super) has_unlisted: bool,
+    pub(super) unlisted: Unlisted,
     /// The slots as their headers on the medium say.
     pub(super) slots: Vec<SlotState>,
     /// Number and slot of the segment that is prepared next.
     pub(super) next_seq: u64,
     pub(super) next_slot: u32,
-    /// The two above are right: the newest segment was found.
+    /// The first number that was this life's to give.
+    pub(super) first_seq: u64,
+    /// The numbers above are right: the newest segment was found.
     pub(super) is_known: bool,
     /// Something was refused before that: begin anew then.
     pub(super) is_void: bool,
@@ -172,13 +173,14 @@ impl Log {
             epoch: 0,
             places: Places::new(layout.records_max()),
             charged: Charged::new(budget),
-            has_unlisted: false,
+            unlisted: Unlisted::default(),
             slots,
             next_seq: superblock.valid_from.max(1),
             next_slot: 0,
             is_known: is_new,
             is_void: false,
             open: None,
+            first_seq: superblock.valid_from.max(1),
             unsafe_segments: VecDeque::new(),
             prepared: None,
             is_reclaiming: false,
@@ -307,7 +309,7 @@ impl Inner {
 
     /// Whatever is on the medium is in the index.
     pub(super) fn lists_all(&self) -> bool {
-        self.recovery.is_none() && !self.has_unlisted
+        self.recovery.is_none() && self.unlisted.is_nothing()
     }
 
     /// A record of so many pages can be in this log at all.

@@ -29,6 +29,7 @@ mod recovering;
 mod staging;
 mod status;
 mod sweeping;
+mod unlisted;
 mod writing;
 
 pub use finding::Suits;

@@ -115,14 +115,6 @@ pub enum DiskNews {
         /// In order of writing.
         sheet: Sheet,
     },
-    /// A segment, in its turn between the sheets, of which nothing can be known: it may have held
-    /// kills, so nothing older is taken any more.
-    Lost {
-        /// Which log.
-        log: LogId,
-        /// Its slot.
-        slot: u32,
-    },
     /// Entries of the checkpoint, after all sheets. Valid are those whose slot still has the
     /// sequence number that it had when the checkpoint began.
     Index {
@@ -211,7 +203,6 @@ impl DiskNews {
         match self {
             DiskNews::Head { log, .. }
             | DiskNews::Sheet { log, .. }
-            | DiskNews::Lost { log, .. }
             | DiskNews::Index { log, .. }
             | DiskNews::Progress { log, .. }
             | DiskNews::Recovered { log, .. }

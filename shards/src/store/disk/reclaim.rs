@@ -119,6 +119,7 @@ impl Log {
                 };
             }
             inner.leaving = Some(slot);
+            inner.unlisted.overwritten();
             if let Some(old) = &old {
                 let age_ms = self.now.get().0.saturating_sub(old.opened_ms);
                 self.counts.overwritten_age_ms.set(age_ms.max(1));

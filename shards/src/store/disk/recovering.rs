@@ -2,9 +2,11 @@
 
 use super::log::{Inner, Log, Mode};
 use super::orders::{DiskNews, SlotState};
+use super::sweeping::sweep;
 use ringside_engine::store::disk::edict::Edicts;
 use ringside_engine::store::disk::recover::Recovery;
 use ringside_engine::store::disk::segment::first_seq;
+use ringside_engine::store::disk::walk::Walked;
 use ringside_engine::store::disk::Sheet;
 use std::rc::Rc;
 
@@ -30,11 +32,6 @@ impl Log {
                 }
             }
             DiskNews::Sheet { sheet, .. } => inner.sheet(self, &sheet),
-            DiskNews::Lost { .. } => {
-                if let Some(recovery) = &mut inner.recovery {
-                    recovery.lost();
-                }
-            }
             DiskNews::Index { entries, slots, .. } => {
                 let (now, places) = (&inner.slots, &mut inner.places);
                 let valid = |page: u32| {
@@ -58,7 +55,7 @@ impl Log {
                     self.say("unreadable", &text);
                 }
                 if matches!(inner.mode, Mode::Up) {
-                    inner.recovery = None;
+                    inner.all_is_told(self, &walked);
                 }
             }
             DiskNews::Failed { why, .. } => {
@@ -78,8 +75,10 @@ impl Log {
 impl Inner {
     fn head(&mut self, log: &Rc<Log>, head: (u32, u64), slots: Vec<SlotState>, edicts: &Edicts) {
         let (slot, seq) = head;
-        let first = first_seq(seq, log.layout.segments);
-        self.next_seq = first.max(self.superblock.valid_from);
+        // Below `valid_from` and in the same slots, numbers may have been used that were not found.
+        let highest = seq.max(self.superblock.valid_from);
+        self.next_seq = first_seq(highest, log.layout.segments);
+        self.first_seq = self.next_seq;
         self.next_slot = if seq == 0 {
             0
         } else {
@@ -115,6 +114,32 @@ impl Inner {
 
     fn sheet(&mut self, log: &Log, sheet: &Sheet) {
         let slot = self.slots.get(sheet.header.slot as usize);
+    /// Nothing more will be found.
+    fn all_is_told(&mut self, log: &Rc<Log>, walked: &Walked) {
+        let Some(recovery) = self.recovery.take() else {
+            return;
+        };
+        let kills = recovery.remembered();
+        sweep(recovery, kills);
+        if walked.is_checkpoint_damaged && walked.entries > 0 {
+            // The others were left out, and the next life may be able to read them.
+            self.unlisted.until_overwritten(log.layout.segments);
+        }
+        // What was in doubt is void for good: what is purged from now on is not noted for it.
+        let from = walked.void_below.min(self.first_seq);
+        if from <= self.superblock.valid_from {
+            return;
+        }
+        self.superblock.valid_from = from;
+        for slot in self.slots.iter_mut().filter(|slot| slot.seq < from) {
+            *slot = SlotState::default();
+        }
+        match self.write_superblock(log) {
+            Some(job) => self.unlisted.until_flushed(job),
+            None => self.unlisted.until_overwritten(log.layout.segments),
+        }
+    }
+
         // One that was overwritten since it was read has nothing to say any more.
         let is_current = slot.is_some_and(|slot| slot.seq == sheet.header.seq);
         if let (true, Some(recovery)) = (is_current, &mut self.recovery) {

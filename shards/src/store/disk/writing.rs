@@ -271,6 +271,7 @@ impl Inner {
                 self.queue.flushed = flushed;
                 self.kills.noted.flushed(flushed);
                 self.edicts.noted.flushed(flushed);
+                self.unlisted.flushed(flushed);
                 // The last stays, as where the next checkpoint begins.
                 while self.unsafe_segments.len() > 1 {
                     match self.unsafe_segments.front() {
@@ -296,7 +297,8 @@ impl Inner {
         }
     }
 
-    fn reached(&self, goal: Goal) -> bool {
+    /// It is on the medium.
+    pub(super) fn reached(&self, goal: Goal) -> bool {
         match goal {
             Goal::Kills(count) => self.kills.noted.safe >= count,
             Goal::Edicts(count) => self.edicts.noted.safe >= count,

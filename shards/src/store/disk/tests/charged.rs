@@ -2,7 +2,7 @@
 
 use super::super::{DiskCache, Dropped};
 use super::kit::*;
-use super::plain::{like, settle};
+use super::plain::{close, like, settle};
 use crate::rt;
 use crate::store::arena::Budget;
 use ringside_engine::store::disk::KillForce;
@@ -127,6 +127,9 @@ fn what_a_restart_has_no_memory_for_is_killed_for_good_all_the_same() {
             while let Some(news) = restart.next(&device) {
                 process.cache.adopt(news, &Vec::new);
                 process.cache.charge_index(&|_| {});
+                // It lasts.
+                let later = Mono(process.cache.logs[0].now.get().0 + 2000);
+                process.cache.logs[0].now.set(later);
             }
             process
         };
@@ -139,9 +142,77 @@ fn what_a_restart_has_no_memory_for_is_killed_for_good_all_the_same() {
         let kept = process.cache.kill(key(0), None, KillForce::Hard);
         assert!(!kept.is_kept());
         kept.await.unwrap();
+        // No checkpoint leaves out what was not found.
+        close(&process, &device).await;
+        assert_eq!(process.cache.status()[0].checkpoints, 0);
         let process = restart(Budget::new(16 << 20), now);
         assert!(process.cache.find(key(1)), "it is there still");
         assert!(!process.cache.find(key(0)), "it was killed");
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_restart_goes_on_when_memory_was_short_for_a_moment() {
+    let device = device(12, 1);
+    rt::run(async move {
+        let mut now = Mono(1000);
+        let process = Process::start(&device, Budget::new(16 << 20), true, now);
+        settle(&process.cache, &mut now).await;
+        for key in 0..60 {
+            assert!(store(&process.cache, key, &mut now).await);
+        }
+        settle(&process.cache, &mut now).await;
+        device.crash();
+        let budget = Budget::new(1 << 20);
+        assert!(budget.charge(budget.limit()));
+        let process = Process::start(&device, budget, false, now);
+        let mut restart = Restart::new(&device);
+        while let Some(news) = restart.next(&device) {
+            process.cache.adopt(news, &Vec::new);
+            process.cache.charge_index(&|_| {});
+        }
+        budget.release(budget.limit() / 2);
+        process.cache.charge_index(&|_| {});
+        assert!((0..60).all(|n| process.cache.find(key(n))));
+        assert!(!process.cache.may_come_back(key(999)), "all is known");
+    })
+    .unwrap();
+}
+
+#[test]
+fn when_the_circle_has_come_around_the_index_has_all_again() {
+    let device = device(4, 1);
+    rt::run(async move {
+        let mut now = Mono(1000);
+        let process = Process::start(&device, Budget::new(16 << 20), true, now);
+        settle(&process.cache, &mut now).await;
+        for key in 0..20 {
+            assert!(store(&process.cache, key, &mut now).await);
+        }
+        settle(&process.cache, &mut now).await;
+        device.crash();
+        let budget = Budget::new(16 << 20);
+        let process = Process::start(&device, budget, false, now);
+        let others = budget.limit() - budget.used();
+        assert!(budget.charge(others));
+        let mut restart = Restart::new(&device);
+        while let Some(news) = restart.next(&device) {
+            process.cache.adopt(news, &Vec::new);
+            process.cache.logs[0].leave_unlisted();
+        }
+        budget.release(others);
+        let cache = &process.cache;
+        assert!(cache.may_come_back(key(999)));
+        let mut stored = 100;
+        while cache.may_come_back(key(999)) {
+            assert!(store(cache, stored, &mut now).await);
+            stored += 1;
+            assert!(stored < 200);
+        }
+        assert!(stored > 140, "not before: {stored}");
+        close(&process, &device).await;
+        assert_eq!(process.cache.status()[0].checkpoints, 1);
     })
     .unwrap();
 }

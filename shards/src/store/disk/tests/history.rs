@@ -94,12 +94,16 @@ struct History {
     versions: u64,
     was_down: bool,
     is_spoilt: bool,
+    /// Pages that can't be read for a time.
+    unreadable: Vec<u64>,
     /// The device failed in this life, and records were taken out as they could not be read.
     had_fault: bool,
     has_failed: Rc<Cell<bool>>,
     /// This history has faults of the device, damage of the medium.
     has_faults: bool,
     has_damage: bool,
+    /// And the damage is also to what says where segments are.
+    has_lost_ends: bool,
     totals: Totals,
 }
 
@@ -125,10 +129,12 @@ impl History {
             versions: 0,
             was_down: false,
             is_spoilt: false,
+            unreadable: Vec::new(),
             had_fault: false,
             has_failed: Rc::default(),
             has_faults: dice.once_in(3),
             has_damage: dice.once_in(4),
+            has_lost_ends: dice.once_in(2),
             totals: Totals::default(),
             device,
             dice,

@@ -10,6 +10,7 @@ use ringside_engine::store::disk::layout::SUPERBLOCKS_AT;
 use ringside_engine::store::disk::{KillForce, Superblock};
 use ringside_engine::time::Mono;
 use std::future::IntoFuture;
+use std::rc::Rc;
 use std::time::Duration;
 
 #[test]
@@ -302,6 +303,69 @@ fn what_lived_elsewhere_for_a_time_is_not_found_again() {
         assert!(there(&process, &all)
             .iter()
             .all(|n| left.contains(n) || *n == all[0]));
+    })
+    .unwrap();
+}
+
+/// A start of a process, to the end of what the keeper tells.
+fn start(device: &Rc<SimulatedDisk>, budget: &'static Budget, now: Mono) -> Process {
+    device.crash();
+    let process = Process::start(device, budget, false, now);
+    let mut restart = Restart::new(device);
+    while let Some(news) = restart.next(device) {
+        process.cache.adopt(news, &no_edicts);
+    }
+    process
+}
+
+#[test]
+fn what_was_in_doubt_does_not_come_back_when_it_can_be_read_again() {
+    let device = device(12, 1);
+    rt::run(async {
+        let budget = Budget::new(16 << 20);
+        let mut now = Mono(1000);
+        let mut process = Process::start(&device, budget, true, now);
+        // Two lives, so that there is a gap in the numbers.
+        for life in 0..2 {
+            settle(&process.cache, &mut now).await;
+            for n in life * 10..life * 10 + 10 {
+                let object = like(n, 1, 9000).object(budget, now);
+                process.cache.offer(&object, true);
+                settle(&process.cache, &mut now).await;
+            }
+            process = start(&device, budget, now);
+        }
+        assert!(process.cache.find(key(1)));
+        settle(&process.cache, &mut now).await;
+        // The first segment of the second life can't be read for a time, nor its footer.
+        let (layout, first) = {
+            let inner = process.cache.logs[0].inner.borrow();
+            let found = inner.places.find(key(10)).next().unwrap();
+            let layout = process.cache.logs[0].layout;
+            (layout, layout.slot_of(found.page))
+        };
+        let pages = [layout.slot_at(first), layout.slot_at(first + 1) - 4096];
+        pages.iter().for_each(|at| device.spoil(*at));
+        let process = start(&device, budget, now);
+        assert!(!process.cache.find(key(1)), "it may have been purged");
+        // What is purged now is not known to the index, and is noted all the same or void.
+        let kept = process.cache.kill(key(1), None, KillForce::Hard);
+        kept.await.unwrap();
+        settle(&process.cache, &mut now).await;
+        process
+            .cache
+            .kill(key(2), None, KillForce::Hard)
+            .await
+            .unwrap();
+        assert!(!process.cache.may_come_back(key(3)), "it is void");
+        pages.iter().for_each(|at| {
+            device.heal(*at);
+        });
+        let process = start(&device, budget, now);
+        for n in [1, 2, 3] {
+            assert!(!process.cache.find(key(n)), "{n} came back");
+        }
+        assert!(process.cache.find(key(19)), "newer than the doubt");
     })
     .unwrap();
 }

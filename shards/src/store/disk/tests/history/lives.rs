@@ -97,8 +97,11 @@ impl History {
                     slots[slot].seq == safe.seq
                 });
             }
-            DiskNews::Recovered { unreadable, .. } => {
-                self.say(format_args!("recovered, unreadable {unreadable}"));
+            DiskNews::Recovered {
+                unreadable, walked, ..
+            } => {
+                self.say(format_args!("recovered: {walked:?}"));
+                self.model.borrow_mut().totals.doubted += u64::from(walked.void_below > 0);
                 if *unreadable > 0 {
                     self.model.borrow_mut().expected.clear();
                 }
@@ -157,6 +160,12 @@ impl History {
         }
         self.had_fault = false;
         self.device.crash();
+        if self.dice.once_in(2) {
+            // What could not be read can be, after all.
+            for at in self.unreadable.drain(..) {
+                self.device.heal(at);
+            }
+        }
         self.was_down = false;
         self.device.at_once(self.dice.once_in(4));
         {
@@ -204,8 +213,41 @@ impl History {
         self.say(format_args!("a fault"));
     }
 
+    /// The first page of a segment, its last, or both are damaged, or can't be read for a time.
+    fn damage_ends(&mut self) {
+        let layout = superblock(self.segments).layout();
+        let slot = self.dice.below(self.segments as usize) as u32;
+        let first = layout.slot_at(slot);
+        let last = first + u64::from(SEGMENT_BYTES) - 4096;
+        let ends: &[u64] = match self.dice.below(4) {
+            0 => &[first],
+            1 => &[last],
+            _ => &[first, last],
+        };
+        let for_a_time = self.dice.once_in(2);
+        for at in ends {
+            match for_a_time {
+                true => {
+                    self.device.spoil(*at);
+                    self.unreadable.push(*at);
+                }
+                // In the header, or in the trailer.
+                false if *at == first => self.device.flip(at + self.dice.below(44) as u64, 3),
+                false => self.device.flip(at + 4095 - self.dice.below(64) as u64, 3),
+            }
+        }
+        self.is_spoilt = true;
+        self.model.borrow_mut().totals.ends_damaged += 1;
+        self.say(format_args!(
+            "ends of slot {slot}: {ends:?}, for a time: {for_a_time}"
+        ));
+    }
+
     /// Something happens to a record that is safe, or to a footer.
     pub(super) fn damage(&mut self) {
+        if self.has_lost_ends && self.dice.once_in(2) {
+            return self.damage_ends();
+        }
         let layout = superblock(self.segments).layout();
         let records: Vec<Safe> = self.model.borrow().safe.iter().copied().collect();
         if records.is_empty() || self.dice.once_in(4) {

@@ -18,6 +18,8 @@ pub(super) struct Totals {
     pub(super) reinserted: u64,
     pub(super) checkpoints: u64,
     pub(super) damaged: u64,
+    pub(super) ends_damaged: u64,
+    pub(super) doubted: u64,
     pub(super) turned: u64,
 }
 
@@ -36,6 +38,8 @@ impl Totals {
         self.reinserted += other.reinserted;
         self.checkpoints += other.checkpoints;
         self.damaged += other.damaged;
+        self.ends_damaged += other.ends_damaged;
+        self.doubted += other.doubted;
         self.turned += other.turned;
     }
 
@@ -51,6 +55,8 @@ impl Totals {
             self.reinserted,
             self.checkpoints,
             self.damaged,
+            self.ends_damaged,
+            self.doubted,
             self.turned,
         ];
         assert!(each.iter().all(|count| *count >= 20), "{self:?}");
