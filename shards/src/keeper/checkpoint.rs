@@ -23,6 +23,8 @@ pub(super) struct Checkpoints {
 /// A checkpoint under way.
 struct Writing {
     device: Device<()>,
+    /// At no pace.
+    hurries: bool,
     /// The area.
     at: u64,
     end: u64,
@@ -63,6 +65,7 @@ impl Checkpoints {
                 since_seq,
                 head_slot,
                 slots,
+                hurries,
                 ..
             } => {
                 self.abandon(log).await;
@@ -78,7 +81,7 @@ impl Checkpoints {
                 };
                 match Writing::begin(body, &kept.to_keep, header, &slots).await {
                     Ok(writing) => {
-                        self.under_way.insert(log, writing);
+                        self.under_way.insert(log, Writing { hurries, ..writing });
                         return;
                     }
                     Err(error) => (generation, Err(error)),
@@ -153,6 +156,7 @@ impl Writing {
         header.slots_crc = Crc::new().add(&table).value();
         Ok(Writing {
             device,
+            hurries: false,
             at,
             end: at + layout.checkpoint_bytes,
             next: at + SLOTS_AT,
@@ -186,7 +190,7 @@ impl Writing {
             .chunks(WRITE_BYTES)
         {
             let wait = pace.wait(piece.len(), Instant::now());
-            if !wait.is_zero() {
+            if !wait.is_zero() && !self.hurries {
                 body.sleep(wait).await;
             }
             self.device.write(self.next, piece).await?;

@@ -326,6 +326,7 @@ fn begin(generation: u64, since_seq: u64, head_slot: u32, slots: &[u64]) -> Orde
         since_seq,
         head_slot,
         slots: slots.iter().map(state).collect(),
+        hurries: false,
     }
 }
 

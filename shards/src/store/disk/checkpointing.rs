@@ -1,7 +1,13 @@
 //! Gives the keeper the index to write, so that a restart need not read every footer.
 //!
 //! The index goes out table by table, over many ticks, while it changes. That is no harm: what
-//! changes meanwhile is in segments from `since_seq` on, which a restart reads anyway.
+//! changes meanwhile is in segments from `since_seq` on, which a restart reads anyway. But it must
+//! be on the medium before the checkpoint counts. A record that was replaced or killed meanwhile is
+//! missing among the entries; if what did that were lost in a crash, the next life would not know
+//! of it, note no kill for it, and leave it to a later life that reads all footers. So when all
+//! entries are given, kills are written and all is flushed before the header may be.
+//!
+//! None is begun while the medium may hold what the index does not list (`unlisted`).
 
 use super::log::{Inner, Log, Mode, OpenSegment};
 use super::orders::{Order, SlotState};
@@ -9,10 +15,11 @@ use super::writing::{Goal, Job};
 use crate::rt::{self, oneshot, Sender};
 use ringside_engine::store::disk::layout::SUPERBLOCKS_AT;
 use ringside_engine::store::disk::places::{page_of, Places, ENTRY_BYTES};
-use ringside_engine::store::disk::{Room, Superblock};
+use ringside_engine::store::disk::{Room, SegmentHeader, Superblock};
 use ringside_engine::time::Mono;
 use std::rc::Rc;
-use std::time::Duration;
+use std::sync::mpsc::TrySendError;
+use std::time::{Duration, Instant};
 
 /// Where something changed, there is a checkpoint so often.
 const EVERY_MS: u64 = 60_000;
@@ -26,13 +33,16 @@ const PATIENCE_MS: u64 = 600_000;
 /// At the end, kills that wait for room are waited for so long, and so is a segment that is being
 /// prepared.
 const ENDING_PATIENCE: Duration = Duration::from_secs(5);
-/// And the last flush, and the last checkpoint, so long.
+/// And the last flush so long, and so is a keeper that takes nothing of the last checkpoint, or does
+/// not answer when it has all.
 const LAST_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The checkpoint that is made, and those before.
 pub(super) struct Checkpointing {
     /// Of the newest whole one.
     generation: u64,
+    /// Of the last that was begun.
+    begun: u64,
     last_at: Mono,
     segments: u32,
     has_changed: bool,
@@ -51,6 +61,12 @@ enum Stage {
         unsent: Option<Order>,
         began: Mono,
     },
+    /// So many entries went out. Why others are missing is on the medium after this job.
+    Settling {
+        entries: u64,
+        job: Option<u64>,
+        began: Mono,
+    },
     /// All is given.
     Given {
         began: Mono,
@@ -61,6 +77,7 @@ impl Checkpointing {
     pub(super) fn new(now: Mono) -> Checkpointing {
         Checkpointing {
             generation: 0,
+            begun: 0,
             last_at: now,
             segments: 0,
             has_changed: false,
@@ -110,26 +127,35 @@ impl Checkpointing {
 
     /// The keeper's answer; `true` when a checkpoint is whole.
     pub(super) fn written(&mut self, log: &Log, generation: u64, ok: bool) -> bool {
-        let is_ours =
-            matches!(self.stage, Stage::Given { .. }) && generation == self.generation + 1;
-        if !is_ours {
+        if matches!(self.stage, Stage::Idle) || generation != self.begun {
             return false;
         }
         if ok {
             self.generation = generation;
             log.counts.checkpoints.add(1);
+        } else {
+            self.has_changed = true;
         }
         self.finish(log.now.get(), ok);
         ok
     }
 
-    fn begin(&mut self, log: &Log, since_seq: u64, head_slot: u32, slots: &[SlotState]) {
+    fn begin(&mut self, log: &Log, since: &SegmentHeader, slots: &[SlotState], hurries: bool) {
+        // The keeper may answer yet for one that was abandoned, so no number is used again. By
+        // twos, as the area of the newest whole one must not be written.
+        let mut generation = self.generation + 1;
+        while generation <= self.begun {
+            generation += 2;
+        }
+        self.begun = generation;
+        let since_seq = since.seq;
         let begin = Order::Begin {
             log: log.id,
-            generation: self.generation + 1,
+            generation,
             since_seq,
-            head_slot,
+            head_slot: since.slot,
             slots: slots.to_vec(),
+            hurries,
         };
         self.segments = 0;
         self.has_changed = false;
@@ -159,25 +185,20 @@ impl Checkpointing {
         };
         if let Some(order) = unsent.take() {
             if let Err(error) = orders.try_send(order) {
-                use std::sync::mpsc::TrySendError::{Disconnected, Full};
                 match error {
-                    Full(order) => *unsent = Some(order),
-                    Disconnected(_) => self.finish(log.now.get(), false),
+                    TrySendError::Full(order) => *unsent = Some(order),
+                    TrySendError::Disconnected(_) => self.finish(log.now.get(), false),
                 }
                 return false;
             }
             *began = log.now.get();
         }
-        if *next > places.tables() {
-            self.stage = Stage::Given { began: *began };
-            return false;
-        }
-        if *next == places.tables() {
-            *next += 1;
-            *unsent = Some(Order::End {
-                log: log.id,
+        if *next >= places.tables() {
+            self.stage = Stage::Settling {
                 entries: *entries,
-            });
+                job: None,
+                began: *began,
+            };
             return true;
         }
         let mut bytes = Vec::new();
@@ -189,6 +210,22 @@ impl Checkpointing {
         log.counts.checkpoint_bytes.add(bytes.len() as u64);
         *unsent = Some(Order::Part { log: log.id, bytes });
         true
+    }
+
+    /// Tells the keeper to write the header.
+    fn end(&mut self, log: &Log, entries: u64) {
+        let end = Order::End {
+            log: log.id,
+            entries,
+        };
+        match log.orders.as_ref().map(|orders| orders.try_send(end)) {
+            Some(Ok(())) => {
+                let began = log.now.get();
+                self.stage = Stage::Given { began };
+            }
+            Some(Err(TrySendError::Full(_))) => {}
+            Some(Err(TrySendError::Disconnected(_))) | None => self.finish(log.now.get(), false),
+        }
     }
 }
 
@@ -220,26 +257,52 @@ impl Inner {
     /// What is done for checkpoints on a tick.
     pub(super) fn checkpoint(&mut self, log: &Rc<Log>) {
         let now = log.now.get();
-        let may = matches!(self.mode, Mode::Up) && self.recovery.is_none() && !self.is_closing;
+        let may = matches!(self.mode, Mode::Up) && !self.is_closing;
         if may && log.orders.is_some() && self.checkpointing.is_due(now) {
             self.begin_checkpoint(log);
         }
         for _ in 0..PARTS_PER_TICK {
-            if !self.checkpointing.give(log, &self.places, &self.slots) {
+            if !self.give(log) {
                 break;
             }
         }
         let began = match self.checkpointing.stage {
             Stage::Idle => return,
-            Stage::Tables { began, .. } | Stage::Given { began } => began,
+            Stage::Tables { began, .. }
+            | Stage::Settling { began, .. }
+            | Stage::Given { began } => began,
         };
         if now.since(began) >= PATIENCE_MS {
             self.checkpointing.abandon(log);
         }
     }
 
-    /// `false`: nothing was opened yet that it could be said to begin with.
+    /// Gives the keeper what can be given now; `false`: no more for the moment.
+    fn give(&mut self, log: &Rc<Log>) -> bool {
+        let Stage::Settling { entries, job, .. } = self.checkpointing.stage else {
+            return self.checkpointing.give(log, &self.places, &self.slots);
+        };
+        match job {
+            Some(job) if self.reached(Goal::Job(job)) => self.checkpointing.end(log, entries),
+            Some(_) => {}
+            // Kills may have to wait for the next segment.
+            None if self.drain_kills(log).is_err() => {}
+            None => {
+                let last = self.push(log, Job::Flush);
+                if let Stage::Settling { job, .. } = &mut self.checkpointing.stage {
+                    *job = Some(last);
+                }
+            }
+        }
+        false
+    }
+
+    /// `false`: the index does not list all that is there, or nothing was opened yet that it could
+    /// be said to begin with.
     fn begin_checkpoint(&mut self, log: &Rc<Log>) -> bool {
+        if !self.lists_all() {
+            return false;
+        }
         // Segments before this one are wholly on the medium, so all that is said of them holds. A
         // record of this one or of a later one may be lost in a crash, and a kill go into one of
         // them: a restart goes by what it finds there, and no entry is given out for them.
@@ -247,7 +310,7 @@ impl Inner {
             return false;
         };
         let checkpointing = &mut self.checkpointing;
-        checkpointing.begin(log, since.seq, since.slot, &self.slots);
+        checkpointing.begin(log, since, &self.slots, self.is_closing);
         true
     }
 
@@ -269,7 +332,7 @@ impl Inner {
     /// the job after which they are safe; `None`: there is no memory for a page, or it is not up.
     pub(super) fn write_superblock(&mut self, log: &Rc<Log>) -> Option<u64> {
         if !matches!(self.mode, Mode::Up) {
-            return;
+            return None;
         }
         self.superblock = Superblock {
             generation: self.superblock.generation + 1,
@@ -277,10 +340,12 @@ impl Inner {
             ..self.superblock.clone()
         };
         let page = self.superblock.encode();
+        let mut last = None;
         for at in SUPERBLOCKS_AT {
             self.push_bytes(log, at, &page)?;
             last = Some(self.push(log, Job::Flush));
         }
+        last
     }
 }
 
@@ -301,9 +366,6 @@ impl Log {
         }
         self.end_reclaiming(epoch).await;
         let job = {
-        if !self.lists_all() {
-            return false;
-        }
             let inner = &mut *self.inner.borrow_mut();
             if inner.epoch != epoch {
                 return;
@@ -340,19 +402,16 @@ impl Log {
                 rt::sleep(Duration::from_millis(2)).await;
             }
         };
-        let mut last = None;
         // What it leaves then is scanned after the restart.
         let _: Option<()> = rt::within(ENDING_PATIENCE, ended).await;
     }
 
-        last
     /// `false`: there is none, and what was written since the last is in footers.
     async fn last_checkpoint(self: &Rc<Self>, epoch: u32) -> bool {
         let waiting = {
             let inner = &mut *self.inner.borrow_mut();
-            if inner.recovery.is_some() || !matches!(inner.checkpointing.stage, Stage::Idle) {
-                return false;
-            }
+            // One that is under way does not know the last segments.
+            inner.checkpointing.abandon(self);
             if !inner.begin_checkpoint(self) {
                 return false;
             }
@@ -360,25 +419,32 @@ impl Log {
             inner.checkpointing.done = Some(sender);
             waiting
         };
-        let give = async {
-            loop {
-                {
-                    let inner = &mut *self.inner.borrow_mut();
-                    if inner.epoch != epoch {
-                        return;
-                    }
-                    while inner.checkpointing.give(self, &inner.places, &inner.slots) {}
-                    if !matches!(inner.checkpointing.stage, Stage::Tables { .. }) {
-                        return;
-                    }
+        if !self.give_all(epoch).await {
+            return false;
+        }
+        let answer = rt::within(LAST_PATIENCE, waiting).await;
+        matches!(answer, Some(Some(true)))
+    }
+
+    /// Gives out a checkpoint as fast as the keeper takes it: millions of records may take long,
+    /// and so may a device.
+    async fn give_all(self: &Rc<Self>, epoch: u32) -> bool {
+        let mut given_at = Instant::now();
+        while given_at.elapsed() < LAST_PATIENCE {
+            {
+                let inner = &mut *self.inner.borrow_mut();
+                if inner.epoch != epoch {
+                    return false;
                 }
-                rt::sleep(Duration::from_millis(2)).await;
+                while inner.give(self) {
+                    given_at = Instant::now();
+                }
+                if matches!(inner.checkpointing.stage, Stage::Idle | Stage::Given { .. }) {
+                    return true;
+                }
             }
-        };
-        let all = async {
-            give.await;
-            waiting.await
-        };
-        matches!(rt::within(LAST_PATIENCE, all).await, Some(Some(true)))
+            rt::sleep(Duration::from_millis(2)).await;
+        }
+        false
     }
 }

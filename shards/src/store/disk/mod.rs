@@ -318,8 +318,20 @@ impl DiskCache {
     /// Makes everything safe: nothing is taken any more. News from the keeper must still be
     /// adopted meanwhile.
     pub async fn close(&self) {
-        for log in &self.logs {
-            log.close().await;
+        // All at once: each waits for its own device, and for the keeper.
+        let close = |log: &Rc<Log>| {
+            let (log, (sender, waiting)) = (log.clone(), rt::oneshot());
+            let close = async move {
+                log.close().await;
+                sender.send(());
+            };
+            rt::spawn(close, || {});
+            waiting
+        };
+        let closing: Vec<_> = self.logs.iter().map(close).collect();
+        for closed in closing {
+            // One that panics is as one that crashed.
+            let _: Option<()> = closed.await;
         }
     }
 

@@ -39,7 +39,7 @@ pub enum Order {
     Begin {
         /// Which log.
         log: LogId,
-        /// One more than that of the newest whole checkpoint.
+        /// More than any before: odd if that of the newest whole checkpoint is even, and else even.
         generation: u64,
         /// The oldest segment that was not wholly on the medium then, mostly the open one. Nothing
         /// of it or of later ones is in the checkpoint: a restart goes by what they hold.
@@ -48,6 +48,8 @@ pub enum Order {
         head_slot: u32,
         /// Every slot, as it was when the checkpoint began.
         slots: Vec<SlotState>,
+        /// The server waits for it to stop: as fast as the device can.
+        hurries: bool,
     },
     /// Entries, in the index's own form and order.
     Part {

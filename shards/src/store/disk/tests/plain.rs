@@ -1,6 +1,6 @@
 //! The disk cache as it goes when nothing is amiss.
 
-use super::super::{Behind, DeviceState, DiskCache, DiskNews, Opening, Suits};
+use super::super::{Behind, DeviceState, DiskCache, DiskNews, Opening, Order, Suits};
 use super::kit::*;
 use crate::rt::disk::simulated::SimulatedDisk;
 use crate::rt::disk::TestFile;
@@ -502,6 +502,93 @@ fn what_is_being_replaced_is_not_written_once_more() {
         scene.settle().await;
         let found = read(scene.cache(), 1).await.unwrap();
         assert_eq!(Like::of(&found), new);
+    })
+    .unwrap();
+}
+
+/// Until the keeper was given its order to end a checkpoint, or for some ticks.
+async fn ends(scene: &mut Scene) -> bool {
+    for _ in 0..6 {
+        scene.settle().await;
+        let orders: Vec<Order> = scene.process.orders.try_iter().collect();
+        if orders
+            .iter()
+            .any(|order| matches!(order, Order::End { .. }))
+        {
+            return true;
+        }
+    }
+    false
+}
+
+#[test]
+fn a_checkpoint_counts_only_when_what_it_misses_is_safe() {
+    rt::run(async {
+        let mut scene = Scene::new(16 << 20).await;
+        scene.offer(1, 3000);
+        scene.settle().await;
+        scene.device.at_once(false);
+        drop(scene.cache().kill(key(1), None, KillForce::Hard));
+        scene.now.0 += 61_000;
+        assert!(!ends(&mut scene).await, "the kill is not on the medium");
+        scene.device.at_once(true);
+        while scene.device.step() {
+            breathe().await;
+        }
+        assert!(ends(&mut scene).await);
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_stop_makes_a_checkpoint_whatever_the_keeper_was_doing() {
+    rt::run(async {
+        let mut scene = Scene::new(16 << 20).await;
+        scene.offer(1, 3000);
+        scene.settle().await;
+        // One is under way, of which the keeper has taken nothing.
+        scene.now.0 += 61_000;
+        scene.settle().await;
+        scene.offer(2, 3000);
+        close(&scene.process, &scene.device).await;
+        assert_eq!(scene.cache().status()[0].checkpoints, 1);
+        let mut restart = scene.crash();
+        let mut entries = 0;
+        while let Some(news) = restart.next(&scene.device) {
+            if let DiskNews::Recovered { walked, .. } = &news {
+                entries = walked.entries;
+            }
+            scene.cache().adopt(news, &no_edicts);
+        }
+        assert_eq!(entries, 2);
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_checkpoint_that_could_not_be_begun_is_made_a_minute_later() {
+    rt::run(async {
+        let mut scene = Scene::new(16 << 20).await;
+        let mut generations = Vec::new();
+        for _ in 0..2 {
+            if generations.is_empty() {
+                scene.offer(1, 3000);
+            }
+            scene.now.0 += 61_000;
+            scene.settle().await;
+            let orders: Vec<Order> = scene.process.orders.try_iter().collect();
+            let Some(Order::Begin { generation, .. }) = orders.first() else {
+                panic!("none was begun: {orders:?}");
+            };
+            generations.push(*generation);
+            let failed = DiskNews::Written {
+                log: ID,
+                generation: *generation,
+                ok: false,
+            };
+            scene.cache().adopt(failed, &no_edicts);
+        }
+        assert_eq!(generations, [1, 3], "of the same area, and not the same");
     })
     .unwrap();
 }
