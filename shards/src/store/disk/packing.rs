@@ -74,9 +74,10 @@ pub(super) struct Known {
     pub(super) page: u32,
     /// How often it was read before.
     pub(super) reads: u8,
-    /// It was purged softly: what it says of its freshness ends now.
+    /// It was purged softly.
     pub(super) soft: bool,
-    pub(super) now: Mono,
+    /// When its segment was opened: the purge came later.
+    pub(super) opened: Mono,
 }
 
 /// The object of a record that was read into `whole` and checked. A body that is not small stays
@@ -97,7 +98,9 @@ pub(super) fn object_of(
     let parts = Parts {
         key: record.key,
         facts: match known.soft {
-            true => facts.soft_purged(known.now),
+            // Nobody noted when it was purged. It is stale since the latest moment that was surely
+            // before: since its next read, it would be stale for a short time again and again.
+            true => facts.soft_purged(known.opened.max(facts.received)),
             false => facts,
         },
         head: record.head,
@@ -184,7 +187,7 @@ mod tests {
             page: 9,
             reads: 2,
             soft: false,
-            now: Mono(0),
+            opened: Mono(0),
         };
         let back = object_of(&header, &record, &whole, known, budget).unwrap();
         (object, back)

@@ -20,6 +20,7 @@ use ringside_engine::key::Key;
 use ringside_engine::store::disk::places::Found;
 use ringside_engine::store::disk::record::{self, Header, PayloadCheck};
 use ringside_engine::store::disk::{Bad, Expect, PAGE};
+use ringside_engine::time::Mono;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -362,6 +363,12 @@ impl Log {
         inner.slots.get(slot).map_or(0, |slot| slot.seq)
     }
 
+    fn opened_at(&self, page: u32) -> Mono {
+        let slot = self.layout.slot_of(page) as usize;
+        let inner = self.inner.borrow();
+        Mono(inner.slots.get(slot).map_or(0, |slot| slot.opened_ms))
+    }
+
     async fn read_record(
         self: &Rc<Self>,
         key: Key,
@@ -489,7 +496,7 @@ impl Log {
                     page: found.page,
                     reads: now.uses,
                     soft: now.soft,
-                    now: self.now.get(),
+                    opened: self.opened_at(found.page),
                 };
                 let object = object_of(&header, &record, &whole, known, self.budget);
                 if object.is_none() {

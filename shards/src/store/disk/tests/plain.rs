@@ -506,6 +506,27 @@ fn what_is_being_replaced_is_not_written_once_more() {
     .unwrap();
 }
 
+#[test]
+fn a_soft_purge_is_as_long_ago_at_each_read() {
+    rt::run(async {
+        let mut scene = Scene::new(16 << 20).await;
+        scene.offer(1, 3000);
+        scene.settle().await;
+        let kept = scene.cache().kill(key(1), None, KillForce::Soft);
+        kept.await.unwrap();
+        let mut fresh_for = Vec::new();
+        for _ in 0..3 {
+            let found = read(scene.cache(), 1).await.unwrap();
+            assert!(!found.facts.is_fresh(scene.now));
+            fresh_for.push(found.facts.lifetime);
+            scene.now.0 += 100_000;
+            scene.cache().tick(scene.now, &no_edicts);
+        }
+        assert_eq!(fresh_for, [0, 0, 0]);
+    })
+    .unwrap();
+}
+
 /// Until the keeper was given its order to end a checkpoint, or for some ticks.
 async fn ends(scene: &mut Scene) -> bool {
     for _ in 0..6 {
