@@ -25,7 +25,7 @@ mod reach;
 mod statement;
 
 pub use reach::{Force, Verdict};
-pub use statement::{statement_all, statement_group, statement_prefix};
+pub use statement::{bounded, statement_all, statement_group, statement_prefix};
 
 use crate::limits::PURGED_GROUPS_MAX;
 use crate::time::Mono;

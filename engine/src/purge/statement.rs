@@ -7,12 +7,15 @@
 
 use super::{Force, Purges, Reach};
 use crate::time::Mono;
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 const ALL: u8 = 1;
 const GROUPED: u8 = 2;
 const PREFIX: u8 = 3;
 const GROUP: u8 = 4;
+/// Bytes of a statement about everything.
+const ALL_BYTES: usize = 17;
 
 /// That everything born by `at` is purged: what [`Purges::all`] states.
 #[must_use]
@@ -37,6 +40,39 @@ pub fn statement_group(group: u64, force: Force, at: Mono) -> Vec<u8> {
     begin(GROUP, Reach::of(force, at), &mut out);
     out.extend(group.to_le_bytes());
     out
+}
+
+/// These statements in at most `bytes_max` bytes, which are 17 or more: where they take more, the
+/// oldest become one about everything, so that more is purged and never less. `None`: they can't
+/// be read.
+#[must_use]
+pub fn bounded(statements: &[u8], bytes_max: usize) -> Option<Cow<'_, [u8]>> {
+    if statements.len() <= bytes_max {
+        return Some(Cow::Borrowed(statements));
+    }
+    let mut each = Vec::new();
+    let mut rest = statements;
+    while !rest.is_empty() {
+        let (_, reach, after) = read(rest)?;
+        each.push((reach, rest.get(..rest.len() - after.len())?));
+        rest = after;
+    }
+    each.sort_by_key(|(reach, _)| reach.newest());
+    let mut joined = Reach::default();
+    let mut bytes = ALL_BYTES + statements.len();
+    let mut kept = Vec::new();
+    for (reach, statement) in each {
+        if bytes > bytes_max {
+            bytes -= statement.len();
+            joined.join(reach);
+        } else {
+            kept.extend_from_slice(statement);
+        }
+    }
+    let mut out = Vec::with_capacity(ALL_BYTES + kept.len());
+    begin(ALL, joined, &mut out);
+    out.extend(kept);
+    Some(Cow::Owned(out))
 }
 
 fn begin(kind: u8, reach: Reach, out: &mut Vec<u8>) {
@@ -179,5 +215,26 @@ mod tests {
             groups: b"",
         };
         assert_eq!(purges.verdict(Mono(7), &about), super::super::Verdict::Dead);
+    }
+
+    #[test]
+    fn what_has_no_room_is_stated_of_everything() {
+        let mut list = statement_prefix(b"new", b"/", Force::Soft, Mono(30));
+        let newest = list.clone();
+        list.extend(statement_group(7, Force::Hard, Mono(10)));
+        list.extend(statement_prefix(b"old", b"/", Force::Soft, Mono(20)));
+        assert_eq!(bounded(&list, list.len()).as_deref(), Some(&list[..]));
+        let mut fewer = Vec::new();
+        let reach = Reach::of_words([11, 21]);
+        begin(ALL, reach, &mut fewer);
+        fewer.extend(newest);
+        assert_eq!(bounded(&list, fewer.len()).as_deref(), Some(&fewer[..]));
+        let mut all = Vec::new();
+        begin(ALL, Reach::of_words([11, 31]), &mut all);
+        for bytes_max in [ALL_BYTES, fewer.len() - 1] {
+            assert_eq!(bounded(&list, bytes_max).as_deref(), Some(&all[..]));
+        }
+        list.push(9);
+        assert_eq!(bounded(&list, ALL_BYTES), None);
     }
 }

@@ -1,13 +1,19 @@
 //! Purges by decree: statements that are noted beside the records, so that a restart heeds them.
 //!
 //! What a statement says is not known here. They are appended to one area; when that is full, or
-//! can't be trusted, all that are in force go to the other one as a snapshot. Nothing is stored
-//! while a snapshot is due: it could be something that a statement was about.
+//! can't be trusted, all that are in force go to the other one as a snapshot, or fewer that purge
+//! more if they don't fit. Nothing is stored while a snapshot is due: it could be something that a
+//! statement was about.
 
 use super::log::{Inner, Log, Mode};
 use super::writing::{Goal, Job, Noted};
+use ringside_engine::purge::bounded;
 use ringside_engine::store::disk::{edict, PAGE};
+use std::borrow::Cow;
 use std::rc::Rc;
+
+/// Of an area, so much is left for later edicts when a snapshot of all takes more.
+const LEFT_SHARE: usize = 4;
 
 /// Edicts, and where the next one goes.
 #[derive(Default)]
@@ -96,12 +102,17 @@ impl Inner {
 
     /// Switches to the other area, with everything in it.
     fn write_snapshot(&mut self, log: &Rc<Log>, snapshot: &[u8], area_pages: u32) {
-        let pages = edict::batch_pages(snapshot.len());
-        if pages.saturating_add(1) > area_pages {
+        let room = (area_pages.saturating_sub(1) as usize) * edict::PAYLOAD_BYTES;
+        let fitting = match snapshot.len() > room {
+            true => bounded(snapshot, room - room / LEFT_SHARE),
+            false => Some(Cow::Borrowed(snapshot)),
+        };
+        let Some(snapshot) = fitting.as_deref() else {
             // Less than all must not be written, and nothing may be stored without it.
             let why = format!("{} bytes of purges do not fit", snapshot.len());
             return self.fail(log, why);
-        }
+        };
+        let pages = edict::batch_pages(snapshot.len());
         let generation = self.edicts.next_generation;
         let area = 1 - self.edicts.area;
         let at = log.layout.edicts_at[area];

@@ -6,6 +6,7 @@ use super::plain::{close, like, no_edicts, settle, superblock_on};
 use crate::rt::disk::simulated::{Fault, SimulatedDisk};
 use crate::rt::{self, Disk};
 use crate::store::arena::Budget;
+use ringside_engine::purge::{statement_prefix, About, Force, Purges, Verdict};
 use ringside_engine::store::disk::layout::SUPERBLOCKS_AT;
 use ringside_engine::store::disk::{KillForce, Superblock};
 use ringside_engine::time::Mono;
@@ -366,6 +367,44 @@ fn what_was_in_doubt_does_not_come_back_when_it_can_be_read_again() {
             assert!(!process.cache.find(key(n)), "{n} came back");
         }
         assert!(process.cache.find(key(19)), "newer than the doubt");
+    })
+    .unwrap();
+}
+
+#[test]
+fn edicts_that_do_not_fit_become_one_that_purges_more() {
+    let device = device(6, 1);
+    rt::run(async {
+        let budget = Budget::new(16 << 20);
+        let mut now = Mono(1000);
+        let process = Process::start(&device, budget, true, now);
+        settle(&process.cache, &mut now).await;
+        let path = |n: u64| format!("/{n}/{}", "x".repeat(1000));
+        let statement = |n: u64| statement_prefix(b"", path(n).as_bytes(), Force::Hard, Mono(n));
+        let all = || (1..=100).flat_map(statement).collect::<Vec<u8>>();
+        let kept = process.cache.edict(vec![1; 60_000], &all);
+        kept.await.unwrap();
+        assert_eq!(process.cache.status()[0].state, DeviceState::Up);
+        device.crash();
+        let mut restart = Restart::new(&device);
+        let Some(DiskNews::Head { edicts, .. }) = restart.next(&device) else {
+            panic!("no head");
+        };
+        let mut purges = Purges::new();
+        assert!(!edicts.lost && edicts.payloads.iter().all(|some| purges.read(some)));
+        let verdict = |born: u64, target: &str| {
+            let about = About {
+                host: b"h",
+                target: target.as_bytes(),
+                groups: b"",
+            };
+            purges.verdict(Mono(born), &about)
+        };
+        for n in 1..=100 {
+            assert_eq!(verdict(n, &path(n)), Verdict::Dead);
+        }
+        assert_eq!(verdict(20, "/elsewhere"), Verdict::Dead);
+        assert_eq!(verdict(90, "/elsewhere"), Verdict::Valid);
     })
     .unwrap();
 }
