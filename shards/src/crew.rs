@@ -500,7 +500,10 @@ fn read(shard: &Rc<Shard>, listeners: &Listeners, from: usize, letter: Letter) {
         Letter::Ping { ticket } => tell(shard, from, ticket, Told::Settled),
         Letter::Keep(sent) => keeping::keep(shard, *sent),
         Letter::Outdated { object } => home::outdate(shard, &object),
-        Letter::HeadSeen(seen) => home::head_seen(shard, seen),
+        Letter::HeadSeen { ticket, seen } => shard.carry_out(async move |shard| {
+            home::head_seen(shard, &seen).await;
+            tell(shard, from, ticket, Told::Settled);
+        }),
         Letter::Search { path, rule } => search::note(shard, path, rule),
         Letter::Inspect { ticket, asked } => shard.carry_out(async move |shard| {
             let found = Box::new(home::inspect(shard, &asked).await);

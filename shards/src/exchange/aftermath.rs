@@ -4,7 +4,7 @@
 
 use super::fetch::{self, Arrived, Fetch};
 use super::intent::HostText;
-use super::{home, intent, keeping, purging};
+use super::{home, intent, purging};
 use crate::rt;
 use crate::shard::{RouteFacts, Shard};
 use crate::siblings::letter::{HeadSeen, Whom};
@@ -76,9 +76,7 @@ impl Aftermath {
             purging::decree_everywhere(shard, whom, Force::Hard).await;
         }
         if let Some(seen) = self.seen {
-            let home = shard.home(seen.asked.key);
-            home::tell_head(shard, seen);
-            keeping::arrived(shard, home).await;
+            home::tell_head(shard, seen).await;
         }
         // A purge while the origin was asked forbids to keep what it said.
         (self.copying && before_us <= requested_us).then(rt::now_us)

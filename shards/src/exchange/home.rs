@@ -20,7 +20,11 @@ use ringside_engine::outcome::{Outcome, Reason};
 use ringside_engine::purge::{Force, Verdict};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
+/// Whoever passes a newer head on waits so long until its home has heeded it: it may have to read
+/// from a disk, and one that hangs must not hold an answer back.
+const HEEDED_PATIENCE: Duration = Duration::from_secs(5);
 /// Stored variants named to the origin in one question.
 const VALIDATED_MAX: usize = 16;
 
@@ -339,30 +343,37 @@ pub fn outdate(shard: &Shard, object: &Arc<Object>) {
     }
 }
 
-/// Tells the home of a key what a newer head says.
-pub fn tell_head(shard: &Rc<Shard>, seen: HeadSeen) {
+/// Tells the home of a key what a newer head says. When this returns, it has heeded that, unless a
+/// disk is too slow to say what it has.
+pub async fn tell_head(shard: &Rc<Shard>, seen: HeadSeen) {
     let home = shard.home(seen.asked.key);
     if home == shard.id {
-        head_seen(shard, Box::new(seen));
-    } else if shard.post.has_room(home) {
-        shard.send(home, Letter::HeadSeen(Box::new(seen)));
+        if !from_disk::may_have(shard, &seen.asked) {
+            return head_says(shard, &seen);
+        }
+        let (sender, heeded) = rt::oneshot();
+        shard.carry_out(async move |shard| {
+            head_seen(shard, &seen).await;
+            sender.send(());
+        });
+        let _: Option<Option<()>> = rt::within(HEEDED_PATIENCE, heeded).await;
+    // A sibling that has stopped answers no more, and nobody asks it any more.
+    } else if shard.post.has_room(home) && !shard.stopping.get() {
+        let (ticket, seen) = (shard.ticket(), Box::new(seen));
+        let heeded = shard.demand(home, ticket, Letter::HeadSeen { ticket, seen });
+        if rt::within(HEEDED_PATIENCE, heeded).await.is_none() {
+            shard.forget(ticket);
+        }
     }
 }
 
 /// What the answer to a HEAD request says of the stored object that a GET would have selected
 /// (RFC 9111, 4.3.5).
-pub fn head_seen(shard: &Rc<Shard>, seen: Box<HeadSeen>) {
-    if !from_disk::may_have(shard, &seen.asked) {
-        return head_says(shard, &seen);
+pub async fn head_seen(shard: &Rc<Shard>, seen: &HeadSeen) {
+    if from_disk::may_have(shard, &seen.asked) {
+        from_disk::recall(shard, &seen.asked).await;
     }
-    let (ours, panics) = (shard.clone(), shard.counters.clone());
-    rt::spawn(
-        async move {
-            from_disk::recall(&ours, &seen.asked).await;
-            head_says(&ours, &seen);
-        },
-        move || panics.panics.add(1),
-    );
+    head_says(shard, seen);
 }
 
 fn head_says(shard: &Shard, seen: &HeadSeen) {

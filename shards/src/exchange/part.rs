@@ -531,7 +531,7 @@ pub async fn fragment(
         false => None,
     };
     if let (Some(_), Some(seen), true) = (&done, seen, may_store) {
-        home::tell_head(shard, seen);
+        home::tell_head(shard, seen).await;
     }
     home::unlist(shard, flight);
     fetch::release(&fetch, route, arrived, keeps);

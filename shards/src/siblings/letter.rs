@@ -11,7 +11,7 @@
 //! | `Keep` | the shard that fetched | home | none |
 //! | `Ping` | the same | the same | `Told::Settled` |
 //! | `Outdated` | a shard that saw another version | home | none |
-//! | `HeadSeen` | the shard that fetched | home | none |
+//! | `HeadSeen` | the shard that fetched | home | `Told::Settled` |
 //! | `Search` | the shard that fetched | every shard | none |
 //! | `Inspect` | the admin's shard | home | `Told::Inspected` |
 //! | `Unmark` | any | home | none |
@@ -258,7 +258,12 @@ pub enum Letter {
         object: Arc<Object>,
     },
     /// The answer to a HEAD request of this key (RFC 9111, 4.3.5).
-    HeadSeen(Box<HeadSeen>),
+    HeadSeen {
+        /// Who wants to know when it is heeded.
+        ticket: u64,
+        /// The answer.
+        seen: Box<HeadSeen>,
+    },
     /// What makes the keys of a path's queries has changed (No-Vary-Search).
     Search {
         /// The path.
