@@ -301,7 +301,8 @@ pub async fn respond(fetch: Fetch, route: &RouteFacts, mut arrived: Arrived) -> 
         keeping::arrived_everywhere(shard).await;
     }
     // Whoever has seen the head of an empty content has all of it.
-    if storing.is_ok() && (head.length == Some(0) || !head.has_content) {
+    let is_empty = head.length == Some(0) || !head.has_content;
+    if storing.is_ok() && is_empty {
         make_way(&fetch, key, &head).await;
     }
     let head = Arc::new(head);
@@ -337,7 +338,7 @@ pub async fn respond(fetch: Fetch, route: &RouteFacts, mut arrived: Arrived) -> 
             return Err(fault);
         }
     };
-    if storing.is_ok() && flight.may_store() {
+    if storing.is_ok() && !is_empty && flight.may_store() {
         make_way(&fetch, key, &head).await;
     }
     if storing.is_ok() && flight.may_store() {

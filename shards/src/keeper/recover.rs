@@ -128,9 +128,21 @@ impl Recovery<'_> {
                     of: u64::from(of),
                 };
                 self.send(news).await;
+                self.tell_those_that_wait().await;
             }
         }
         Ok(())
+    }
+
+    /// On plain calls one log is recovered after the other: the others hear that it goes on.
+    async fn tell_those_that_wait(&self) {
+        let waits = |kept: &&super::Kept| kept.state.get() == State::Waiting;
+        for kept in self.keeping.kept.iter().filter(waits) {
+            let (log, done, of) = (kept.to_keep.log, 0, 0);
+            self.keeping
+                .tell(self.body, DiskNews::Progress { log, done, of })
+                .await;
+        }
     }
 
     fn note(&mut self, error: io::Error) {

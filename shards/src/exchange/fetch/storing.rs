@@ -23,6 +23,8 @@ use std::time::Duration;
 
 /// A response waits so long at most until a disk has noted what it replaces.
 const NOTED_PATIENCE: Duration = Duration::from_secs(5);
+/// And for a disk that a start has not found the end of, only so long after that start.
+const FOUND_PATIENCE: Duration = Duration::from_secs(1);
 
 /// May this response be stored and shared?
 pub(super) fn decide(
@@ -117,7 +119,13 @@ pub async fn make_way(fetch: &Fetch, key: Key, head: &FlightHead) {
     let bits = variant_bits(head.variant, !head.vary.is_empty());
     fetch.shard.memory.borrow().keep_off_disk(key, bits);
     // A disk that can't note it holds nothing that is served; one that hangs is about to fail.
-    let noted = disk.kill(key, Some(bits), KillForce::Hard).into_future();
+    // One that is still being looked for may be so for minutes. What is stored is not overtaken even
+    // then: there, the kill is written before anything that is stored later; and what another disk
+    // has taken lies in a segment that was opened later than the older version's, so it is found
+    // first. If the process ends before the kill is written, and memory alone had the new version,
+    // the older one is found again, fresh by its own word.
+    let kept = disk.kill(key, Some(bits), KillForce::Hard);
+    let noted = kept.if_found_within(FOUND_PATIENCE).into_future();
     let _: Option<Result<_, _>> = rt::within(NOTED_PATIENCE, noted).await;
 }
 

@@ -12,6 +12,8 @@ use ringside_engine::store::disk::{edict, PAGE};
 use std::borrow::Cow;
 use std::rc::Rc;
 
+/// Edicts that wait until it is known where they go, at most: each may be some kilobytes.
+const PENDING_MAX: usize = 64;
 /// Of an area, so much is left for later edicts when a snapshot of all takes more.
 const LEFT_SHARE: usize = 4;
 
@@ -25,6 +27,8 @@ pub(super) struct EdictsArea {
     pub(super) generation: u64,
     pub(super) next_generation: u64,
     pub(super) next_page: u32,
+    /// More were noted so than are kept: a snapshot is due when it is known.
+    pub(super) were_many: bool,
     /// A snapshot of all must be written before anything else is stored.
     pub(super) is_due: bool,
 }
@@ -38,6 +42,17 @@ impl EdictsArea {
             next_page: 1,
             is_due: true,
             ..EdictsArea::default()
+        }
+    }
+
+    /// Keeps a statement until it is known where it goes. All that are in force are known to the
+    /// shard: instead of many single ones, they are written together.
+    fn wait(&mut self, statement: Vec<u8>) {
+        if self.were_many || self.pending.len() >= PENDING_MAX {
+            self.pending.clear();
+            self.were_many = true;
+        } else {
+            self.pending.push(statement);
         }
     }
 }
@@ -54,7 +69,7 @@ impl Log {
             Mode::Down { .. } => return Err(()),
             Mode::Waiting => {
                 inner.edicts.noted.count += 1;
-                inner.edicts.pending.push(statement);
+                inner.edicts.wait(statement);
             }
             Mode::Up => {
                 inner.edicts.noted.count += 1;
@@ -134,6 +149,7 @@ impl Inner {
             generation,
             next_generation: generation + 1,
             next_page: 1 + pages,
+            were_many: false,
             is_due: false,
         };
     }

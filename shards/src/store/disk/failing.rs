@@ -20,6 +20,7 @@ use ringside_engine::store::disk::{Superblock, PAGE};
 use ringside_engine::time::Mono;
 use std::io;
 use std::rc::Rc;
+use std::time::Instant;
 
 /// What a device is given takes no longer than that, or it has failed.
 const PATIENCE_MS: u64 = 30_000;
@@ -27,10 +28,19 @@ const PATIENCE_MS: u64 = 30_000;
 /// How long nothing was heard of a device that was asked.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Silence {
-    /// Its answers by then.
+    /// The keeper's news of it.
+    news: u64,
+    /// Its answers by then, and those news.
     answers: u64,
     at: Mono,
     lasts_ms: u64,
+}
+
+impl Silence {
+    /// The keeper has said something.
+    pub(super) fn heard(&mut self) {
+        self.news += 1;
+    }
 }
 
 /// That a log is down, for a process that is started before it is back.
@@ -93,11 +103,15 @@ impl Inner {
     /// A device that does not answer has failed too: who waits for it would wait for ever. So has
     /// one that the keeper looks through, when nothing is heard of that.
     pub(super) fn fail_if_it_hangs(&mut self, log: &Rc<Log>) {
-        let (now, answers) = (log.now.get(), log.counts.answers.read());
+        let is_waiting = matches!(self.mode, Mode::Waiting);
+        let news = self.silence.news;
+        let (now, answers) = (log.now.get(), log.counts.answers.read() + news);
         let is_asked = self.queue.is_working() || self.is_reclaim_asking || log.reads.are_asked();
+        let is_asked = is_asked || is_waiting;
         let before = std::mem::replace(
             &mut self.silence,
             Silence {
+                news,
                 answers,
                 at: now,
                 lasts_ms: 0,
@@ -110,7 +124,11 @@ impl Inner {
         self.silence.lasts_ms = before.lasts_ms + now.since(before.at).min(1000);
         if self.silence.lasts_ms >= PATIENCE_MS {
             let seconds = PATIENCE_MS / 1000;
-            self.fail(log, format!("it has not answered for {seconds} s"));
+            let what = match is_waiting {
+                true => "what it holds was not found: the keeper has said nothing",
+                false => "it has not answered",
+            };
+            self.fail(log, format!("{what} for {seconds} s"));
         }
     }
 
@@ -138,6 +156,7 @@ impl Inner {
             let asked = log.orders.as_ref().map(|orders| orders.try_send(order));
             if matches!(asked, Some(Ok(()))) {
                 self.mode = Mode::Waiting;
+                log.waits_since.set(Instant::now());
                 self.recovery = Some(Recovery::new());
             }
             return;
@@ -214,6 +233,7 @@ impl Inner {
         self.superblock = superblock;
         self.fall.sign.set(log.sign.as_deref(), false);
         self.is_void = false;
+        self.unlisted = Unlisted::default();
         self.mode = Mode::Up;
         self.reclaim(log);
     }
@@ -233,7 +253,6 @@ impl Inner {
         self.begin_anew(log);
     }
 }
-        self.unlisted = Unlisted::default();
 
 impl Log {
     /// Of a log that is down, the generation up to which it is void.

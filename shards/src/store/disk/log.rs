@@ -43,6 +43,7 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::mpsc::SyncSender;
+use std::time::Instant;
 
 /// A block that was begun so long ago is written though it is not full.
 const DUE_MS: u64 = 1000;
@@ -66,6 +67,8 @@ pub(super) struct Log {
     pub(super) counts: Counts,
     pub(super) reads: Rc<Reads>,
     pub(super) now: Cell<Mono>,
+    /// When it began to wait for its newest segment, if it does.
+    pub(super) waits_since: Cell<Instant>,
     pub(super) inner: RefCell<Inner>,
 }
 
@@ -177,10 +180,10 @@ impl Log {
             slots,
             next_seq: superblock.valid_from.max(1),
             next_slot: 0,
+            first_seq: superblock.valid_from.max(1),
             is_known: is_new,
             is_void: false,
             open: None,
-            first_seq: superblock.valid_from.max(1),
             unsafe_segments: VecDeque::new(),
             prepared: None,
             is_reclaiming: false,
@@ -213,6 +216,7 @@ impl Log {
             counts: Counts::default(),
             reads: Reads::new(reads_max),
             now: Cell::new(now),
+            waits_since: Cell::new(Instant::now()),
             inner: RefCell::new(inner),
         });
         log.settle_index();
@@ -446,7 +450,11 @@ impl Inner {
         self.kills.noted.count += 1;
         self.kills.pending.push_back(kill);
         if self.kills.pending.len() > PENDING_MAX {
-            self.fail(log, "the device is too slow to note purges".to_owned());
+            let why = match self.mode {
+                Mode::Waiting => "too many purges came before it was known what it holds",
+                _ => "the device is too slow to note purges",
+            };
+            self.fail(log, why.to_owned());
         }
     }
 

@@ -50,7 +50,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::mpsc::SyncSender;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use writing::{Goal, Wanted};
 
 /// Memory for writes of one shard, at most; more where its logs would be too small for a fragment.
@@ -58,7 +58,8 @@ const STAGING_BYTES: usize = 8 << 20;
 /// And at most this part of its budget, or the second where that is too little for large records.
 const STAGING_SHARE: usize = 8;
 const STAGING_SHARE_MOST: usize = 4;
-/// Whoever waits for a purge to be noted waits so long for a log that is still being looked for.
+/// Whoever waits for a purge to be noted waits for a log that is still being looked for until it has
+/// been for so long.
 const HEAD_PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 300 } else { 10_000 });
 
 /// What became of an object that could go to disk before it leaves memory.
@@ -262,7 +263,7 @@ impl DiskCache {
             log.counts.kills.add(1);
             Some((log.clone(), goal))
         });
-        Kept(parts.collect())
+        Kept::of(parts)
     }
 
     /// Notes a purge by decree in every log. `snapshot` gives all that are in force, this one
@@ -272,7 +273,7 @@ impl DiskCache {
             .logs
             .iter()
             .map(|log| (log.clone(), log.edict(statement.clone(), snapshot)));
-        Kept(parts.collect())
+        Kept::of(parts)
     }
 
     /// Takes in what the keeper tells. Edicts in it must have been heeded before, so that
@@ -377,7 +378,10 @@ impl Log {
 }
 
 /// Waits until something is safe on the medium of every device that it concerns.
-pub struct Kept(Vec<(Rc<Log>, Asked)>);
+pub struct Kept {
+    parts: Vec<(Rc<Log>, Asked)>,
+    patience: Duration,
+}
 
 /// What is waited for, and in which epoch of the log; or that it is down.
 type Asked = Result<(Goal, u32), ()>;
@@ -387,10 +391,25 @@ type Asked = Result<(Goal, u32), ()>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotKept;
 
+#[cfg(test)]
 impl Kept {
     /// There is nothing to wait for.
-    pub fn is_kept(&self) -> bool {
-        self.0.is_empty()
+    fn is_kept(&self) -> bool {
+        self.parts.is_empty()
+    }
+}
+
+impl Kept {
+    fn of(parts: impl Iterator<Item = (Rc<Log>, Asked)>) -> Kept {
+        Kept {
+            parts: parts.collect(),
+            patience: HEAD_PATIENCE,
+        }
+    }
+
+    /// Waits for no log that has been looked for since longer than that.
+    pub fn if_found_within(self, patience: Duration) -> Kept {
+        Kept { patience, ..self }
     }
 }
 
@@ -401,7 +420,7 @@ impl IntoFuture for Kept {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             // All are asked before any is waited for.
-            let parts = self.0.into_iter();
+            let parts = self.parts.into_iter();
             let wanted: Vec<_> = parts
                 .map(|(log, goal)| {
                     let (goal, epoch) = goal?;
@@ -410,10 +429,11 @@ impl IntoFuture for Kept {
                 })
                 .collect();
             let mut result = Ok(());
-            let began = Instant::now();
             for part in wanted {
                 let part = match part {
-                    Ok((log, wanted)) => unless_it_is_never_known(&log, wanted, began).await,
+                    Ok((log, wanted)) => {
+                        unless_it_is_never_known(&log, wanted, self.patience).await
+                    }
                     Err(()) => Err(()),
                 };
                 result = result.and(part.map_err(|()| NotKept));
@@ -425,19 +445,20 @@ impl IntoFuture for Kept {
 
 /// Waits for a goal; for a log whose newest segment is not found, no longer than that keeper may
 /// take. It is noted there when that is found after all, and nobody knows whether it will be.
-async fn unless_it_is_never_known(log: &Log, wanted: Wanted, began: Instant) -> Result<(), ()> {
+async fn unless_it_is_never_known(log: &Log, wanted: Wanted, patience: Duration) -> Result<(), ()> {
     let mut reached = Box::pin(wanted.reached());
     loop {
-        let left = HEAD_PATIENCE.saturating_sub(began.elapsed());
+        let is_waiting = || matches!(log.inner.borrow().mode, log::Mode::Waiting);
+        let left = patience.saturating_sub(log.waits_since.get().elapsed());
+        if left.is_zero() && is_waiting() {
+            return Err(());
+        }
         let pause = left.max(Duration::from_millis(100));
         if let Some(kept) = rt::within(pause, &mut reached).await {
             return kept;
         }
-        if !matches!(log.inner.borrow().mode, log::Mode::Waiting) {
+        if !is_waiting() {
             return reached.await;
-        }
-        if began.elapsed() >= HEAD_PATIENCE {
-            return Err(());
         }
     }
 }

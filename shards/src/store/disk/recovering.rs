@@ -14,6 +14,7 @@ impl Log {
     /// Takes news in.
     pub(super) fn adopt(self: &Rc<Self>, news: DiskNews, snapshot: &dyn Fn() -> Vec<u8>) {
         let inner = &mut *self.inner.borrow_mut();
+        inner.silence.heard();
         match news {
             DiskNews::Head {
                 slot,
@@ -91,7 +92,8 @@ impl Inner {
         self.edicts.generation = edicts.generation;
         self.edicts.next_generation = edicts.next_generation;
         self.edicts.next_page = edicts.next_page;
-        self.edicts.is_due = edicts.lost || edicts.generation == 0;
+        self.edicts.is_due = edicts.lost || edicts.generation == 0 || self.edicts.were_many;
+        self.edicts.were_many = false;
         if self.is_void {
             return self.void(log);
         }
@@ -112,8 +114,6 @@ impl Inner {
         self.kick(log);
     }
 
-    fn sheet(&mut self, log: &Log, sheet: &Sheet) {
-        let slot = self.slots.get(sheet.header.slot as usize);
     /// Nothing more will be found.
     fn all_is_told(&mut self, log: &Rc<Log>, walked: &Walked) {
         let Some(recovery) = self.recovery.take() else {
@@ -140,6 +140,8 @@ impl Inner {
         }
     }
 
+    fn sheet(&mut self, log: &Log, sheet: &Sheet) {
+        let slot = self.slots.get(sheet.header.slot as usize);
         // One that was overwritten since it was read has nothing to say any more.
         let is_current = slot.is_some_and(|slot| slot.seq == sheet.header.seq);
         if let (true, Some(recovery)) = (is_current, &mut self.recovery) {

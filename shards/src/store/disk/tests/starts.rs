@@ -372,6 +372,64 @@ fn what_was_in_doubt_does_not_come_back_when_it_can_be_read_again() {
 }
 
 #[test]
+fn a_log_of_which_the_keeper_says_nothing_has_failed() {
+    let device = device(6, 1);
+    rt::run(async {
+        let budget = Budget::new(16 << 20);
+        let mut now = Mono(1000);
+        let process = Process::start(&device, budget, false, now);
+        let is_down = || matches!(process.cache.status()[0].state, DeviceState::Down { .. });
+        let mut tick = |of: u32| {
+            for _ in 0..of {
+                // Longer pauses are the process's own.
+                now.0 += 60_000;
+                process.cache.tick(now, &no_edicts);
+            }
+        };
+        tick(25);
+        let (log, done, of) = (ID, 1, 2);
+        let progress = DiskNews::Progress { log, done, of };
+        process.cache.adopt(progress, &no_edicts);
+        tick(25);
+        assert!(!is_down(), "it was heard of");
+        tick(10);
+        assert!(is_down());
+        let kept = process.cache.kill(key(1), None, KillForce::Hard);
+        assert!(kept.await.is_err());
+        breathe().await;
+    })
+    .unwrap();
+}
+
+#[test]
+fn of_many_edicts_before_the_end_is_found_one_snapshot_is_written() {
+    let device = device(6, 1);
+    rt::run(async {
+        let budget = Budget::new(16 << 20);
+        let now = Mono(1000);
+        let process = Process::start(&device, budget, false, now);
+        for n in 0..1000_u32 {
+            drop(process.cache.edict(n.to_le_bytes().to_vec(), &no_edicts));
+        }
+        assert!(process.cache.logs[0].inner.borrow().edicts.pending.len() <= 64);
+        let snapshot = || b"all of them".to_vec();
+        let mut restart = Restart::new(&device);
+        while let Some(news) = restart.next(&device) {
+            process.cache.adopt(news, &snapshot);
+        }
+        let last = process.cache.edict(b"the last".to_vec(), &snapshot);
+        last.await.unwrap();
+        device.crash();
+        let mut restart = Restart::new(&device);
+        let Some(DiskNews::Head { edicts, .. }) = restart.next(&device) else {
+            panic!("no head");
+        };
+        assert_eq!(edicts.payloads.concat(), b"all of themthe last");
+    })
+    .unwrap();
+}
+
+#[test]
 fn edicts_that_do_not_fit_become_one_that_purges_more() {
     let device = device(6, 1);
     rt::run(async {
