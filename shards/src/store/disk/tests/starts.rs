@@ -372,6 +372,42 @@ fn what_was_in_doubt_does_not_come_back_when_it_can_be_read_again() {
 }
 
 #[test]
+fn where_all_was_in_doubt_all_is_void() {
+    let device = device(12, 1);
+    rt::run(async {
+        let budget = Budget::new(16 << 20);
+        let mut now = Mono(1000);
+        let process = Process::start(&device, budget, true, now);
+        settle(&process.cache, &mut now).await;
+        for n in 0..10 {
+            let object = like(n, 1, 9000).object(budget, now);
+            process.cache.offer(&object, true);
+            settle(&process.cache, &mut now).await;
+        }
+        close(&process, &device).await;
+        // What is behind the newest segment, which is sealed, may have been the header of a newer.
+        let (layout, next) = {
+            let log = &process.cache.logs[0];
+            (log.layout, log.inner.borrow().next_slot)
+        };
+        device.put(layout.slot_at(next), &[7; 4096]);
+        let process = start(&device, budget, now);
+        assert!(!process.cache.find(key(1)));
+        let kept = process.cache.kill(key(1), None, KillForce::Hard);
+        kept.await.unwrap();
+        // That place is written over, and no doubt is left.
+        settle(&process.cache, &mut now).await;
+        let object = like(20, 1, 9000).object(budget, now);
+        process.cache.offer(&object, true);
+        settle(&process.cache, &mut now).await;
+        let process = start(&device, budget, now);
+        assert!((0..10).all(|n| !process.cache.find(key(n))));
+        assert!(process.cache.find(key(20)));
+    })
+    .unwrap();
+}
+
+#[test]
 fn a_log_of_which_the_keeper_says_nothing_has_failed() {
     let device = device(6, 1);
     rt::run(async {
