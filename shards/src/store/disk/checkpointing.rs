@@ -439,8 +439,13 @@ impl Log {
                 while inner.give(self) {
                     given_at = Instant::now();
                 }
-                if matches!(inner.checkpointing.stage, Stage::Idle | Stage::Given { .. }) {
-                    return true;
+                match inner.checkpointing.stage {
+                    Stage::Idle | Stage::Given { .. } => return true,
+                    // A kill that came late finds no segment any more.
+                    Stage::Settling { job: None, .. } if !inner.kills.pending.is_empty() => {
+                        return false;
+                    }
+                    Stage::Settling { .. } | Stage::Tables { .. } => {}
                 }
             }
             rt::sleep(Duration::from_millis(2)).await;
