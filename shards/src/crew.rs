@@ -3,7 +3,9 @@
 //! | step | on | why in this order |
 //! |---|---|---|
 //! | raise descriptors, open the log | main | before anything needs them |
-//! | bind all listeners | main | a port in use is told before any thread runs |
+//! | bind all listeners | main | a port in use is told before any disk is written to |
+//! | prepare the disks | main | keys' secret and clock come from them; it may take minutes |
+//! | listen | main | until here clients are refused: in a backlog they would wait, and a probe would take the server for up |
 //! | ring, listeners, postman | each shard | a ring belongs to the thread that made it |
 //! | ready | main, when all shards are | nobody is served by half a crew |
 //! | stop | main tells all | each stops accepting, finishes what is under way, ends |
@@ -177,8 +179,7 @@ pub fn start(plan: Plan, watcher: &mut dyn Watcher) -> Result<Crew, StartFault> 
             plan.log.target
         ))
     })?;
-    let (mut bound, listening) = bind_all(&plan, count)?;
-    let (admin_socket, admin) = bind_admin(&plan)?;
+    let mut bound = bind_all(&plan, count)?;
     let (posts, outside) = mesh(count).map_err(|error| StartFault(rt::ring_advice(&error)))?;
     let counters: Arc<[Arc<Counters>]> = (0..count).map(|_| Arc::default()).collect();
     let prepared = match prepare_disks(&plan, false, watcher)? {
@@ -204,6 +205,7 @@ pub fn start(plan: Plan, watcher: &mut dyn Watcher) -> Result<Crew, StartFault> 
             .say("the wall clock is behind what is on disk: all of that is validated before use");
     }
     let logs = prepared.map_or_else(Vec::new, |prepared| prepared.logs);
+    listen_all(&plan, &bound)?;
     let keeper = start_keeper(&outside, &logs)?;
     let mut by_shard: Vec<Vec<PreparedLog>> = (0..count).map(|_| Vec::new()).collect();
     for log in logs {
@@ -216,8 +218,8 @@ pub fn start(plan: Plan, watcher: &mut dyn Watcher) -> Result<Crew, StartFault> 
     let setting = Arc::new(Setting::new(plan, seed, process, files_max.min(FILES_MAX)));
     let (ready, started) = channel();
     let mut crew = Crew {
-        listening,
-        admin,
+        listening: bound.listening,
+        admin: bound.admin.as_ref().map(|(_, address)| *address),
         cores: Vec::new(),
         counters: counters.clone(),
         outside: outside.clone(),
@@ -226,7 +228,7 @@ pub fn start(plan: Plan, watcher: &mut dyn Watcher) -> Result<Crew, StartFault> 
         keeper,
         writer,
     };
-    let mut admin_socket = admin_socket;
+    let mut admin = bound.admin.map(|(socket, _)| socket);
     for (id, post) in posts.into_iter().enumerate() {
         let core = (pin && !cores.is_empty()).then(|| cores[id % cores.len()]);
         crew.cores.push(core.map(|core| core.id));
@@ -241,8 +243,8 @@ pub fn start(plan: Plan, watcher: &mut dyn Watcher) -> Result<Crew, StartFault> 
                 .as_ref()
                 .map_or_else(Lines::off, |writer| writer.lines(format)),
             budget: Budget::new(budget_bytes as usize),
-            sockets: std::mem::take(&mut bound[id]),
-            admin: admin_socket.take(),
+            sockets: std::mem::take(&mut bound.by_shard[id]),
+            admin: admin.take(),
             ready: ready.clone(),
             logs: std::mem::take(&mut by_shard[id]),
             readers: count,
@@ -342,21 +344,27 @@ fn descriptors(connections: u64) -> Result<u64, StartFault> {
     )))
 }
 
-type Bound = (Vec<Vec<socket2::Socket>>, Vec<SocketAddr>);
+/// Sockets that are bound, before they listen.
+struct Bound {
+    /// Those of each shard, in the order of `listening`.
+    by_shard: Vec<Vec<socket2::Socket>>,
+    listening: Vec<SocketAddr>,
+    admin: Option<(socket2::Socket, SocketAddr)>,
+}
+
+const ADMIN_BACKLOG: u32 = 128;
 
 fn bind_all(plan: &Plan, count: usize) -> Result<Bound, StartFault> {
     let mut by_shard: Vec<Vec<socket2::Socket>> = (0..count).map(|_| Vec::new()).collect();
     let mut listening = Vec::new();
     for listen in &plan.listen {
-        // Without sharing first: SO_REUSEPORT would let us join another process's port unseen.
         let mut address = listen.address;
         if address.port() != 0 {
-            let probe = Listener::bind(address, 1, false);
-            probe.map_err(|error| bind_fault(address, &error))?;
+            nobody_listens(address)?;
         }
         for sockets in &mut by_shard {
-            let socket = Listener::bind(address, listen.backlog, true)
-                .map_err(|error| bind_fault(address, &error))?;
+            let socket =
+                Listener::reserve(address, true).map_err(|error| bind_fault(address, &error))?;
             // Port 0: the first shard's choice holds for all.
             if let Some(chosen) = socket.local_addr().ok().and_then(|local| local.as_socket()) {
                 address = chosen;
@@ -365,17 +373,47 @@ fn bind_all(plan: &Plan, count: usize) -> Result<Bound, StartFault> {
         }
         listening.push(address);
     }
-    Ok((by_shard, listening))
+    let mut admin = None;
+    if let Some(listen) = &plan.admin {
+        let address = listen.address;
+        let socket =
+            Listener::reserve(address, false).map_err(|error| bind_fault(address, &error))?;
+        let chosen = socket.local_addr().ok().and_then(|local| local.as_socket());
+        admin = Some((socket, chosen.unwrap_or(address)));
+    }
+    Ok(Bound {
+        by_shard,
+        listening,
+        admin,
+    })
 }
 
-fn bind_admin(plan: &Plan) -> Result<(Option<socket2::Socket>, Option<SocketAddr>), StartFault> {
-    let Some(admin) = &plan.admin else {
-        return Ok((None, None));
-    };
-    let socket = Listener::bind(admin.address, 128, false)
-        .map_err(|error| bind_fault(admin.address, &error))?;
-    let address = socket.local_addr().ok().and_then(|local| local.as_socket());
-    Ok((Some(socket), address))
+/// Tells a port in use. Asked without sharing: SO_REUSEPORT would let us join another process's
+/// port unseen.
+fn nobody_listens(address: SocketAddr) -> Result<(), StartFault> {
+    let probe = Listener::reserve(address, false);
+    probe.map(drop).map_err(|error| bind_fault(address, &error))
+}
+
+/// Begins to take connections, right before there is who serves them.
+fn listen_all(plan: &Plan, bound: &Bound) -> Result<(), StartFault> {
+    // Another process may have begun to listen while the disks were prepared.
+    bound
+        .listening
+        .iter()
+        .copied()
+        .try_for_each(nobody_listens)?;
+    for sockets in &bound.by_shard {
+        let each = sockets.iter().zip(&plan.listen).zip(&bound.listening);
+        for ((socket, listen), address) in each {
+            Listener::listen(socket, listen.backlog)
+                .map_err(|error| bind_fault(*address, &error))?;
+        }
+    }
+    if let Some((socket, address)) = &bound.admin {
+        Listener::listen(socket, ADMIN_BACKLOG).map_err(|error| bind_fault(*address, &error))?;
+    }
+    Ok(())
 }
 
 fn bind_fault(address: SocketAddr, error: &std::io::Error) -> StartFault {

@@ -19,6 +19,16 @@ impl Listener {
     /// # Errors
     /// Address in use, not ours, or below 1024 without the right to it.
     pub fn bind(address: SocketAddr, backlog: u32, shared: bool) -> io::Result<Socket> {
+        let socket = Listener::reserve(address, shared)?;
+        Listener::listen(&socket, backlog)?;
+        Ok(socket)
+    }
+
+    /// Binds alone: until [`Listener::listen`] clients are refused.
+    ///
+    /// # Errors
+    /// As for [`Listener::bind`].
+    pub fn reserve(address: SocketAddr, shared: bool) -> io::Result<Socket> {
         let socket = Socket::new(
             Domain::for_address(address),
             Type::STREAM,
@@ -32,8 +42,15 @@ impl Listener {
             socket.set_only_v6(true)?;
         }
         socket.bind(&address.into())?;
-        socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
         Ok(socket)
+    }
+
+    /// From now on the kernel takes connections for a reserved socket.
+    ///
+    /// # Errors
+    /// Address in use: the kernel lets others bind and listen where nobody listens yet.
+    pub fn listen(socket: &Socket, backlog: u32) -> io::Result<()> {
+        socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))
     }
 
     /// Puts a bound socket onto this shard's ring.
