@@ -185,13 +185,13 @@ pub(super) fn push_metrics(out: &mut Vec<u8>, paths: &[String], shards: &[Arc<Co
     if paths.is_empty() {
         return;
     }
-    let each = || {
-        let logs = shards.iter().enumerate().flat_map(|(id, counters)| {
+    let all = || {
+        shards.iter().enumerate().flat_map(|(id, counters)| {
             let of_disk = paths.iter().zip(&counters.disks);
             of_disk.map(move |(path, log)| (id.to_string(), path.as_str(), log))
-        });
-        logs.filter(|(_, _, log)| log.state() != DiskState::Absent)
+        })
     };
+    let each = || all().filter(|(_, _, log)| log.state() != DiskState::Absent);
     for (name, help, kind, read) in ROWS {
         let name = format!("ringside_disk_{name}");
         family(out, &name, help, *kind);
@@ -201,10 +201,13 @@ pub(super) fn push_metrics(out: &mut Vec<u8>, paths: &[String], shards: &[Arc<Co
         }
     }
     let name = "ringside_disk_up";
-    let help = "Whether this disk is in use: 0 after it failed, until it is tried again";
+    let help =
+        "Whether this disk is in use: 0 after it failed, until it is tried again, and for one \
+                that could not be opened at the start";
     family(out, name, help, Kind::Gauge);
-    for (shard, disk, log) in each() {
-        let is_up = log.state() != DiskState::Down;
+    // One that was left out has no other number, and is what an alert is for.
+    for (shard, disk, log) in all() {
+        let is_up = matches!(log.state(), DiskState::Up | DiskState::Recovering);
         let labels = [("shard", &*shard), ("disk", disk)];
         sample(out, name, &labels, f64::from(u8::from(is_up)));
     }
@@ -332,8 +335,13 @@ fn state_line(disk: &Disk) -> String {
     let shards: usize = disk.states.iter().sum();
     match (disk.state(), disk.states) {
         ("down", [.., down]) if down < shards => format!("down on {down} of {shards} shards"),
-        ("down", _) => "down; it is tried again from time to time".to_owned(),
-        ("absent", _) => "not in use: see what the server said when it started".to_owned(),
+        ("down", _) => "down; it is tried again every 30 s".to_owned(),
+        ("absent", [absent, ..]) if absent < shards => {
+            format!("left out on {absent} of {shards} shards at the start, until the next one")
+        }
+        ("absent", _) => {
+            "left out at the start, for what was said then: it is used after a restart".to_owned()
+        }
         (word, _) => word.to_owned(),
     }
 }

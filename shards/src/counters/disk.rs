@@ -9,7 +9,7 @@ pub const DISKS_MAX: usize = 8;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u64)]
 pub enum DiskState {
-    /// No such disk in the Plan.
+    /// No such disk in the Plan, or it could not be opened at the start.
     #[default]
     Absent = 0,
     /// It is read and written, and what was there before the start is still being found.

@@ -55,6 +55,7 @@ fn a_disk_is_as_well_as_its_worst_log() {
     assert!(text(&disks).contains("down on 1 of 2 shards"), "{disks:?}");
     let absent = super::disks(&paths(), &[Arc::default()]);
     assert_eq!(absent[0].state(), "absent");
+    assert!(text(&absent).contains("it is used after a restart"));
     assert_eq!(
         text(&[]),
         "no disk is configured: everything is in memory\n"
@@ -82,7 +83,7 @@ fn machines_read_every_number() {
 }
 
 #[test]
-fn metrics_name_shard_and_disk_and_leave_absent_logs_out() {
+fn metrics_name_shard_and_disk_and_say_that_an_absent_log_is_not_up() {
     let mut out = Vec::new();
     push_metrics(&mut out, &paths(), &shards());
     let text = String::from_utf8(out).unwrap();
@@ -99,5 +100,13 @@ fn metrics_name_shard_and_disk_and_leave_absent_logs_out() {
     push_metrics(&mut out, &[], &shards());
     assert!(out.is_empty());
     push_metrics(&mut out, &paths(), &[Arc::default()]);
-    assert!(!String::from_utf8(out).unwrap().contains("{shard"));
+    let text = String::from_utf8(out).unwrap();
+    let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    assert_eq!(
+        samples,
+        [
+            "ringside_disk_up{shard=\"0\",disk=\"/a\"} 0",
+            "ringside_disk_up{shard=\"0\",disk=\"/b \\\"c\\\"\\n\"} 0",
+        ]
+    );
 }
