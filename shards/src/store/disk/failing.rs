@@ -22,6 +22,8 @@ use std::io;
 use std::rc::Rc;
 use std::time::Instant;
 
+/// A device that stays down is told of again after so long.
+const REMINDER_MS: u64 = 600_000;
 /// What a device is given takes no longer than that, or it has failed.
 const PATIENCE_MS: u64 = 30_000;
 
@@ -48,6 +50,8 @@ impl Silence {
 pub(super) struct Fall {
     /// It was tried to note it in its own superblock.
     is_noted: bool,
+    /// The operator knows of it: trying in vain to find where the log ends is no news.
+    is_told: bool,
     /// Says so beside it.
     sign: rt::Sign,
 }
@@ -60,13 +64,12 @@ impl Inner {
         }
         log.counts.failures.add(1);
         log.counts.read_errors_in_row.set(0);
-        log.say(
-            "failed",
-            &format!(
-                "{why}; going on without it, tried again every {} s",
-                RETRY_MS / 1000
-            ),
-        );
+        if matches!(self.mode, Mode::Up) || !self.fall.is_told {
+            let seconds = RETRY_MS / 1000;
+            let text = format!("{why}; going on without it, tried again every {seconds} s");
+            log.say_after(0, "down", &text);
+            self.fall.is_told = true;
+        }
         self.epoch += 1;
         self.is_void |= !self.is_known;
         self.fall.is_noted = false;
@@ -135,13 +138,14 @@ impl Inner {
     /// Tries a device that is down, when it is time. Nothing of before may be under way.
     pub(super) fn retry(&mut self, log: &Rc<Log>) {
         let Mode::Down {
+            why,
             retry_at,
             is_trying,
-            ..
         } = &mut self.mode
         else {
             return;
         };
+        log.say_after(REMINDER_MS, "down", &format!("is still down: {why}"));
         let busy = *is_trying || self.queue.is_working() || self.is_reclaiming;
         if !busy && !self.fall.is_noted {
             *is_trying = true;
@@ -229,7 +233,8 @@ impl Inner {
     }
 
     fn is_back(&mut self, log: &Rc<Log>, superblock: Superblock) {
-        log.say("back", "is back, and begins empty");
+        log.say_after(0, "back", "is back, and begins empty");
+        self.fall.is_told = false;
         self.superblock = superblock;
         self.fall.sign.set(log.sign.as_deref(), false);
         self.is_void = false;

@@ -165,11 +165,17 @@ impl Log {
 
     /// Leaves a message for the operator, unless one of its kind was left a short time ago.
     pub(super) fn say(&self, kind: &'static str, text: &str) {
+        self.say_after(QUIET_MS, kind, text);
+    }
+
+    /// The same with a quiet time of its own; without any for what changes its state, or else the
+    /// last word might be an old one.
+    pub(super) fn say_after(&self, quiet_ms: u64, kind: &'static str, text: &str) {
         let now = self.now.get();
         let messages = &mut *self.counts.messages.borrow_mut();
         let told = messages.told.iter_mut().find(|(of, _)| *of == kind);
         match told {
-            Some((_, at)) if now.since(*at) < QUIET_MS => return,
+            Some((_, at)) if now.since(*at) < quiet_ms => return,
             Some((_, at)) => *at = now,
             None => messages.told.push((kind, now)),
         }

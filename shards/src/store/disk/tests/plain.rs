@@ -2,7 +2,7 @@
 
 use super::super::{Behind, DeviceState, DiskCache, DiskNews, Opening, Order, Suits};
 use super::kit::*;
-use crate::rt::disk::simulated::SimulatedDisk;
+use crate::rt::disk::simulated::{Fault, SimulatedDisk};
 use crate::rt::disk::TestFile;
 use crate::rt::{self, Disk, Pages, Part, Waiting};
 use crate::store::arena::Budget;
@@ -610,6 +610,46 @@ fn a_checkpoint_that_could_not_be_begun_is_made_a_minute_later() {
             scene.cache().adopt(failed, &no_edicts);
         }
         assert_eq!(generations, [1, 3], "of the same area, and not the same");
+    })
+    .unwrap();
+}
+
+#[test]
+fn each_failure_and_each_return_is_told_and_now_and_then_that_it_lasts() {
+    rt::run(async {
+        let mut scene = Scene::new(16 << 20).await;
+        let mut told = Vec::new();
+        for round in 0..2 {
+            scene.device.fault(Fault::Gone);
+            scene.offer(round, 6000);
+            scene.settle().await;
+            scene.device.fault(Fault::None);
+            scene.now.0 += 30_000;
+            scene.settle().await;
+            told.extend(scene.cache().take_messages());
+        }
+        let [first, back, second, again] = &told[..] else {
+            panic!("{told:?}");
+        };
+        for failed in [first, second] {
+            assert!(failed.contains("going on without it"), "{told:?}");
+        }
+        for back in [back, again] {
+            assert!(back.ends_with("is back, and begins empty"), "{told:?}");
+        }
+        scene.device.fault(Fault::Gone);
+        scene.offer(2, 6000);
+        scene.settle().await;
+        assert_eq!(scene.cache().take_messages().len(), 1);
+        // Twenty-five minutes.
+        for _ in 0..300 {
+            scene.now.0 += 5000;
+            scene.cache().tick(scene.now, &no_edicts);
+            breathe().await;
+        }
+        let told = scene.cache().take_messages();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told.iter().all(|line| line.contains("is still down: ")));
     })
     .unwrap();
 }
