@@ -3,7 +3,7 @@
 
 use super::device::{Body, Device};
 use super::pace::Pace;
-use super::{Keeping, LogToKeep};
+use super::{identity, Keeping, LogToKeep};
 use crate::store::disk::orders::{DiskNews, LogId, Order, SlotState};
 use ringside_engine::store::disk::checkpoint::{encode_slots, Header, ENTRY_BYTES, SLOTS_AT};
 use ringside_engine::store::disk::{Crc, MarkKey, PAGE};
@@ -145,6 +145,10 @@ impl Writing {
         }
         let LogToKeep { path, base, .. } = to_keep;
         let device = Device::open(body, path, *base, layout.total_bytes()).await?;
+        if let Err(error) = identity::confirmed(&device, &to_keep.superblock).await {
+            device.close().await;
+            return Err(error);
+        }
         let [even, odd] = layout.checkpoints_at;
         let at = if header.generation % 2 == 0 {
             even

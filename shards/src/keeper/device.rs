@@ -19,7 +19,7 @@ use std::future::Future;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::rc::Rc;
@@ -212,6 +212,18 @@ impl<T: 'static> Device<T> {
         ended
     }
 
+    /// Reads whole pages, beside the reads that have a name.
+    ///
+    /// # Errors
+    /// The kernel's, or there is less.
+    pub(super) async fn read(&self, at: u64, bytes: usize) -> io::Result<Bytes> {
+        let place = self.place(at, bytes)?;
+        match &self.file {
+            Opened::Ring(file) => file.read(place, bytes).await,
+            Opened::Plain(file) => read_plain(file, place, bytes),
+        }
+    }
+
     /// Writes whole pages.
     ///
     /// # Errors
@@ -288,6 +300,13 @@ impl RingFile {
             return Ok(file);
         }
         let file = open_plain(&self.path)?;
+        let held = file.metadata()?;
+        let device = (self.ring.dev_major(), self.ring.dev_minor());
+        let is_same = held.ino() == self.ring.inode()
+            && (libc::major(held.dev()), libc::minor(held.dev())) == device;
+        if !is_same {
+            return Err(io::Error::other("there is another file now"));
+        }
         Ok(self.plain.get_or_init(|| file))
     }
 }

@@ -10,6 +10,7 @@
 //! | `device` | the only one that knows glommio: opens, reads, writes, waits |
 //! | `recover` | one log from its bytes to letters; the decisions are `engine::store::disk::walk` |
 //! | `checkpoint` | one checkpoint from orders to bytes |
+//! | `identity` | whether what was opened is the log that is meant |
 //! | `pace` | how fast |
 //!
 //! News go to the shard that owns the log as letters, from outside. A shard that does not read
@@ -17,6 +18,7 @@
 
 mod checkpoint;
 mod device;
+mod identity;
 mod pace;
 mod recover;
 

@@ -3,20 +3,15 @@
 
 use super::device::{Body, Device};
 use super::pace::Pace;
-use super::{Keeping, LogToKeep, State};
+use super::{identity, Keeping, LogToKeep, State};
 use crate::store::disk::orders::{DiskNews, LogId};
-use ringside_engine::store::disk::walk::{Found, Ticket, Walk, READ_BYTES};
-use ringside_engine::store::disk::{Superblock, PAGE};
+use ringside_engine::store::disk::walk::{Found, Ticket, Walk};
 use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// Bytes at the front in which both copies of the superblock are.
-const FRONT_BYTES: usize = 64 * 1024;
 /// How often it is told how far a recovery is.
 const PROGRESS: Duration = Duration::from_secs(1);
-
-const _: () = assert!(FRONT_BYTES <= READ_BYTES && FRONT_BYTES % PAGE == 0);
 
 /// Recovers the log with this place in the list. `anew`: its superblock may have changed since.
 pub(super) async fn recover(body: Body, keeping: Rc<Keeping>, number: usize, anew: bool) {
@@ -78,16 +73,21 @@ impl Recovery<'_> {
     }
 
     async fn run(&mut self, anew: bool) -> io::Result<()> {
-        let LogToKeep { path, base, .. } = self.to_keep;
-        let mut superblock = self.to_keep.superblock.clone();
-        if anew {
-            let front = Device::open(self.body, path, *base, FRONT_BYTES as u64).await?;
-            superblock = read_superblock(&front).await?;
-            front.close().await;
-        }
+        let LogToKeep {
+            path,
+            base,
+            superblock,
+            ..
+        } = self.to_keep;
         let bytes = superblock.layout().total_bytes();
         let device = Device::open(self.body, path, *base, bytes).await?;
-        let walked = self.walk(&device, Walk::new(&superblock)).await;
+        let walked = match identity::confirmed(&device, superblock).await {
+            Ok(now) => {
+                let superblock = if anew { &now } else { superblock };
+                self.walk(&device, Walk::new(superblock)).await
+            }
+            Err(error) => Err(error),
+        };
         device.close().await;
         walked
     }
@@ -194,12 +194,4 @@ impl Recovery<'_> {
 async fn write_footer(device: &Device<Ticket>, at: u64, bytes: &[u8]) -> io::Result<()> {
     device.write(at, bytes).await?;
     device.flush().await
-}
-
-async fn read_superblock(front: &Device<()>) -> io::Result<Superblock> {
-    front.begin((), 0, FRONT_BYTES);
-    let read = front.ended().await;
-    let (_, bytes) = read.ok_or(io::ErrorKind::UnexpectedEof)?;
-    let superblock = Superblock::read(&bytes?);
-    superblock.map_err(|not| io::Error::other(format!("no log is here any more: {not:?}")))
 }

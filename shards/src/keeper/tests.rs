@@ -417,6 +417,44 @@ fn a_checkpoint_is_written_and_found_again() {
 }
 
 #[test]
+fn nothing_is_written_to_another_store_at_the_path() {
+    for body in [Body::Ring, Body::Plain] {
+        let directory = Directory::new(&format!("replaced-{body:?}"));
+        let path = directory.0.join("store");
+        let log = Log::new(&path, 0, 64 * 1024, 20);
+        let tail = log.segment(0, 1, 3, true);
+        let kept = start(body, vec![log.to_keep.clone()], Gait::default());
+        assert_eq!(kept.recovered().sheets, [tail]);
+        // Another of the same size, made later; its newest segment was never sealed.
+        std::fs::rename(&path, directory.0.join("before")).unwrap();
+        let other = Log::new(&path, 0, 64 * 1024, 20);
+        let superblock = Superblock {
+            created_ms: 6,
+            ..log.to_keep.superblock.clone()
+        };
+        for at in [0, PAGE as u64] {
+            other.put(at, &superblock.encode());
+        }
+        other.segment(0, 1, 3, false);
+        let bytes = std::fs::read(&path).unwrap();
+        kept.order(begin(1, 1, 0, &[1; 20]));
+        let written = kept.next();
+        assert!(matches!(written, DiskNews::Written { ok: false, .. }));
+        kept.order(Order::Recover { log: LOG });
+        let why = kept.recovered().failed.unwrap_or_default();
+        assert!(why.contains("there is another store now"), "{why}");
+        assert!(std::fs::read(&path).unwrap() == bytes, "{body:?}");
+        let said = kept.end().concat();
+        assert!(said.contains("there is another store now"), "{said}");
+        // Nor is a segment of it sealed by a start.
+        let kept = start(body, vec![log.to_keep.clone()], Gait::default());
+        assert!(kept.recovered().failed.is_some());
+        kept.end();
+        assert!(std::fs::read(&path).unwrap() == bytes, "{body:?}");
+    }
+}
+
+#[test]
 fn a_shard_that_does_not_read_slows_the_keeper_and_loses_nothing() {
     let directory = Directory::new("slow");
     let log = Log::new(&directory.0.join("store"), 0, 64 * 1024, 400);
