@@ -27,9 +27,11 @@ use crate::siblings::{Letter, Outside};
 use crate::store::disk::orders::{DiskNews, LogId, Order};
 use checkpoint::Checkpoints;
 use device::Body;
+use pace::Pace;
 use ringside_engine::store::disk::Superblock;
 use std::any::Any;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::io;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::PathBuf;
@@ -73,9 +75,9 @@ pub struct LogToKeep {
 /// How much of the devices the keeper takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gait {
-    /// Reads at once, of each log.
+    /// Reads at once, of each device; of each log that is recovered there at least one.
     pub reads_max: usize,
-    /// Read of each log, while it is recovered; 0: any.
+    /// Read of each device, while its logs are recovered; 0: any.
     pub read_bytes_per_s: u64,
     /// Written for checkpoints, of all logs together; 0: any.
     pub write_bytes_per_s: u64,
@@ -149,7 +151,7 @@ fn start_on(
         .spawn(move || {
             let keeping = Keeping {
                 outside,
-                kept: logs.into_iter().map(Kept::new).collect(),
+                kept: kept_of(logs, gait),
                 gait,
                 stop: stopped,
                 orders,
@@ -205,6 +207,8 @@ struct Kept {
     asked: Cell<u32>,
     /// The checkpoint that is being written; 0: none.
     writing: Cell<u64>,
+    /// How fast its device is read: the same for all logs there.
+    pace: Rc<RefCell<Pace>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,8 +223,18 @@ enum State {
     Quiet,
 }
 
+fn kept_of(logs: Vec<LogToKeep>, gait: Gait) -> Vec<Kept> {
+    let mut paces: BTreeMap<u16, Rc<RefCell<Pace>>> = BTreeMap::new();
+    let kept = |to_keep: LogToKeep| {
+        let pace = paces.entry(to_keep.log.device);
+        let pace = pace.or_insert_with(|| Rc::new(RefCell::new(Pace::new(gait.read_bytes_per_s))));
+        Kept::new(to_keep, pace.clone())
+    };
+    logs.into_iter().map(kept).collect()
+}
+
 impl Kept {
-    fn new(to_keep: LogToKeep) -> Kept {
+    fn new(to_keep: LogToKeep, pace: Rc<RefCell<Pace>>) -> Kept {
         let state = match to_keep.is_new {
             true => State::Quiet,
             false => State::Waiting,
@@ -230,7 +244,12 @@ impl Kept {
             state: Cell::new(state),
             asked: Cell::new(1),
             writing: Cell::new(0),
+            pace,
         }
+    }
+
+    fn is_recovering(&self) -> bool {
+        matches!(self.state.get(), State::Silent | State::Telling)
     }
 }
 
@@ -242,6 +261,13 @@ impl Keeping {
     fn say(&self, log: LogId, what: &str) {
         let LogId { shard, device } = log;
         (self.say)(format!("disk {device}, log of shard {shard}: {what}"));
+    }
+
+    /// Reads at once for each log of this device that is recovered now.
+    fn reads_max(&self, device: u16) -> usize {
+        let of_device = |kept: &&Kept| kept.to_keep.log.device == device && kept.is_recovering();
+        let logs = self.kept.iter().filter(of_device).count();
+        (self.gait.reads_max / logs.max(1)).max(1)
     }
 
     fn kept(&self, log: LogId) -> Option<&Kept> {

@@ -6,6 +6,7 @@ use super::pace::Pace;
 use super::{identity, Keeping, LogToKeep, State};
 use crate::store::disk::orders::{DiskNews, LogId};
 use ringside_engine::store::disk::walk::{Found, Ticket, Walk};
+use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -24,7 +25,7 @@ pub(super) async fn recover(body: Body, keeping: Rc<Keeping>, number: usize, ane
     };
     kept.asked.set(turn);
     // One under way sees that it is not wanted any more.
-    while matches!(kept.state.get(), State::Silent | State::Telling) {
+    while kept.is_recovering() {
         body.sleep(super::UNREAD_PAUSE).await;
         if kept.asked.get() != turn {
             return;
@@ -37,7 +38,7 @@ pub(super) async fn recover(body: Body, keeping: Rc<Keeping>, number: usize, ane
         to_keep: &kept.to_keep,
         number,
         turn,
-        pace: Pace::new(keeping.gait.read_bytes_per_s),
+        pace: &kept.pace,
         began: Instant::now(),
         error: None,
     };
@@ -56,7 +57,7 @@ struct Recovery<'a> {
     to_keep: &'a LogToKeep,
     number: usize,
     turn: u32,
-    pace: Pace,
+    pace: &'a RefCell<Pace>,
     began: Instant,
     /// The first read that failed.
     error: Option<io::Error>,
@@ -101,9 +102,9 @@ impl Recovery<'_> {
                     return Ok(());
                 }
             }
-            while device.under_way() < self.keeping.gait.reads_max.max(1) {
+            while device.under_way() < self.keeping.reads_max(self.log().device) {
                 let Some(read) = walk.wanted() else { break };
-                let wait = self.pace.wait(read.bytes, Instant::now());
+                let wait = self.pace.borrow_mut().wait(read.bytes, Instant::now());
                 if !wait.is_zero() {
                     self.body.sleep(wait).await;
                 }

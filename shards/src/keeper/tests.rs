@@ -193,57 +193,65 @@ fn start(body: Body, logs: Vec<LogToKeep>, gait: Gait) -> Kept {
     }
 }
 
-impl Kept {
-    /// The next letter.
-    fn next(&self) -> DiskNews {
-        let patience = Instant::now();
-        loop {
-            match self.post.take() {
-                Some((_, Letter::Disk(news))) => return *news,
-                Some(_) => panic!("another letter"),
-                None => std::thread::yield_now(),
+/// The next letter.
+fn next(post: &Post) -> DiskNews {
+    let patience = Instant::now();
+    loop {
+        match post.take() {
+            Some((_, Letter::Disk(news))) => return *news,
+            Some(_) => panic!("another letter"),
+            None => std::thread::yield_now(),
+        }
+        assert!(patience.elapsed().as_secs() < 60, "no news");
+    }
+}
+
+/// All letters of a recovery.
+fn recovered(post: &Post) -> Came {
+    let mut came = Came::default();
+    loop {
+        match next(post) {
+            DiskNews::Head {
+                slot,
+                seq,
+                checkpoint_generation,
+                ..
+            } => {
+                assert!(came.sheets.is_empty(), "a sheet before the head");
+                came.head.push((slot, seq, checkpoint_generation));
             }
-            assert!(patience.elapsed().as_secs() < 60, "no news");
+            DiskNews::Sheet { sheet, .. } => {
+                assert!(came.entries.is_empty(), "a sheet after entries");
+                came.sheets.push(sheet);
+            }
+            DiskNews::Index { entries, slots, .. } => {
+                came.entries.extend(entries);
+                came.slots = slots.to_vec();
+            }
+            DiskNews::Recovered {
+                walked, took_ms, ..
+            } => {
+                came.walked = walked;
+                came.took_ms = took_ms;
+                return came;
+            }
+            DiskNews::Failed { why, .. } => {
+                came.failed = Some(why);
+                return came;
+            }
+            DiskNews::Progress { .. } => {}
+            other => panic!("{other:?}"),
         }
     }
+}
 
-    /// All letters of a recovery.
+impl Kept {
+    fn next(&self) -> DiskNews {
+        next(&self.post)
+    }
+
     fn recovered(&self) -> Came {
-        let mut came = Came::default();
-        loop {
-            match self.next() {
-                DiskNews::Head {
-                    slot,
-                    seq,
-                    checkpoint_generation,
-                    ..
-                } => {
-                    assert!(came.sheets.is_empty(), "a sheet before the head");
-                    came.head.push((slot, seq, checkpoint_generation));
-                }
-                DiskNews::Sheet { sheet, .. } => {
-                    assert!(came.entries.is_empty(), "a sheet after entries");
-                    came.sheets.push(sheet);
-                }
-                DiskNews::Index { entries, slots, .. } => {
-                    came.entries.extend(entries);
-                    came.slots = slots.to_vec();
-                }
-                DiskNews::Recovered {
-                    walked, took_ms, ..
-                } => {
-                    came.walked = walked;
-                    came.took_ms = took_ms;
-                    return came;
-                }
-                DiskNews::Failed { why, .. } => {
-                    came.failed = Some(why);
-                    return came;
-                }
-                DiskNews::Progress { .. } => {}
-                other => panic!("{other:?}"),
-            }
-        }
+        recovered(&self.post)
     }
 
     fn order(&self, order: Order) {
@@ -414,6 +422,41 @@ fn a_checkpoint_is_written_and_found_again() {
         assert_eq!(said.len(), 1, "{said:?}");
         assert!(said[0].contains("entries are missing"), "{said:?}");
     }
+}
+
+/// Two logs of one device, each of a shard of its own.
+fn two_logs(directory: &Directory) -> Vec<LogToKeep> {
+    let log = |shard: u16| {
+        let path = directory.0.join(format!("store-{shard}"));
+        let log = Log::new(&path, 0, 64 * 1024, 40);
+        (1..=40).for_each(|seq| drop(log.segment(seq as u32 - 1, seq, 3, true)));
+        let mut to_keep = log.to_keep;
+        to_keep.log.shard = shard;
+        to_keep
+    };
+    vec![log(0), log(1)]
+}
+
+#[test]
+fn the_logs_of_a_device_share_its_pace() {
+    let directory = Directory::new("pace");
+    let (posts, outside) = mesh(2).unwrap();
+    let gait = Gait {
+        read_bytes_per_s: 1 << 20,
+        ..Gait::default()
+    };
+    let began = Instant::now();
+    let say = Box::new(|_| {});
+    let keeper = start_on(Body::Ring, outside, two_logs(&directory), gait, say).unwrap();
+    let mut read_bytes = 0;
+    for post in &posts {
+        read_bytes += recovered(post).walked.read_bytes;
+    }
+    let least = read_bytes as f64 / gait.read_bytes_per_s as f64;
+    let took = began.elapsed().as_secs_f64();
+    // A moment's worth goes at once, and so does the last read.
+    assert!(took > 0.7 * least, "{took} s for {read_bytes} bytes");
+    keeper.stop();
 }
 
 #[test]
