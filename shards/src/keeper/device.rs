@@ -15,13 +15,13 @@ use glommio::GlommioError;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
-use std::future::Future;
+use std::future::{poll_fn, Future};
 use std::io;
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::pin::pin;
+use std::pin::{pin, Pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -78,12 +78,28 @@ impl Body {
         }
     }
 
-    /// Begins `work` beside what there is; on plain calls, does it now.
-    pub(super) async fn spawn(self, work: impl Future<Output = ()> + 'static) {
+    /// Begins all `works` beside what there is; on plain calls, does them now, each by turns.
+    pub(super) fn spawn<W: Future<Output = ()> + 'static>(self, works: impl Iterator<Item = W>) {
         match self {
-            Body::Ring => drop(glommio::spawn_local(work).detach()),
-            Body::Plain => work.await,
+            Body::Ring => works.for_each(|work| drop(glommio::spawn_local(work).detach())),
+            Body::Plain => {
+                let mut works: Vec<Pin<Box<W>>> = works.map(Box::pin).collect();
+                let mut context = Context::from_waker(Waker::noop());
+                while !works.is_empty() {
+                    works.retain_mut(|work| work.as_mut().poll(&mut context).is_pending());
+                }
+            }
         }
+    }
+
+    /// On plain calls, lets the works go on that were begun together with the one that asks.
+    pub(super) async fn turn(self) {
+        let mut was_asked = self == Body::Ring;
+        let turn = poll_fn(|_| match std::mem::replace(&mut was_asked, true) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        });
+        turn.await;
     }
 }
 

@@ -3,7 +3,8 @@
 //! for; whatever the keeper does or fails to do, the shards serve.
 //!
 //! It runs on glommio. Where that does not start (little lockable memory, an unusual /sys), the
-//! same code runs on plain blocking calls. Its thread gives way to the shards' in both cases.
+//! same code runs on plain blocking calls, the logs by turns: each takes something as soon as its
+//! newest segment is found. Its thread gives way to the shards' in both cases.
 //!
 //! | file | what |
 //! |---|---|
@@ -287,6 +288,7 @@ impl Keeping {
                 }
             }
             body.sleep(UNREAD_PAUSE).await;
+            body.turn().await;
         }
     }
 }
@@ -357,21 +359,20 @@ fn clear_up(keeping: &Rc<Keeping>) {
 
 /// Recovers all logs, and follows orders until it is stopped.
 async fn work(body: Body, keeping: Rc<Keeping>) {
-    for (number, kept) in keeping.kept.iter().enumerate() {
-        if kept.state.get() == State::Waiting {
-            let recovered = recover::recover(body, keeping.clone(), number, false);
-            body.spawn(recovered).await;
-        }
-    }
+    let is_waiting = |number: &usize| {
+        let kept = keeping.kept.get(*number);
+        kept.is_some_and(|kept| kept.state.get() == State::Waiting)
+    };
+    let waiting: Vec<usize> = (0..keeping.kept.len()).filter(is_waiting).collect();
+    let recovered = |number| recover::recover(body, keeping.clone(), number, false);
+    body.spawn(waiting.into_iter().map(recovered));
     let mut checkpoints = Checkpoints::new(keeping.gait.write_bytes_per_s);
     while !keeping.is_stopped() {
         match keeping.orders.try_recv() {
             Ok(Order::Recover { log }) => {
                 let number = keeping.kept.iter().position(|kept| kept.to_keep.log == log);
-                if let Some(number) = number {
-                    let recovered = recover::recover(body, keeping.clone(), number, true);
-                    body.spawn(recovered).await;
-                }
+                let recovered = |number| recover::recover(body, keeping.clone(), number, true);
+                body.spawn(number.into_iter().map(recovered));
             }
             Ok(order) => checkpoints.follow(body, &keeping, order).await,
             // Whoever gave orders may be gone before all is told.

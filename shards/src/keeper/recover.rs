@@ -119,6 +119,8 @@ impl Recovery<'_> {
                     }
                 }
             }
+            // Each log is to take something soon, whatever others still have to read.
+            self.body.turn().await;
             let now = Instant::now();
             if now >= progress_at {
                 progress_at = now + PROGRESS;

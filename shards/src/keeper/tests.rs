@@ -460,6 +460,22 @@ fn the_logs_of_a_device_share_its_pace() {
 }
 
 #[test]
+fn on_plain_calls_no_log_waits_for_all_of_another() {
+    let directory = Directory::new("turns");
+    let (posts, outside) = mesh(2).unwrap();
+    let (logs, gait) = (two_logs(&directory), Gait::default());
+    let say = Box::new(|_| {});
+    let keeper = start_on(Body::Plain, outside, logs, gait, say).unwrap();
+    // Nobody reads of the first one, whose letters are more than may be unread.
+    let first = next(&posts[1]);
+    assert!(matches!(first, DiskNews::Head { seq: 40, .. }), "{first:?}");
+    for post in &posts {
+        assert!(recovered(post).failed.is_none());
+    }
+    keeper.stop();
+}
+
+#[test]
 fn nothing_is_written_to_another_store_at_the_path() {
     for body in [Body::Ring, Body::Plain] {
         let directory = Directory::new(&format!("replaced-{body:?}"));
