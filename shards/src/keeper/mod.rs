@@ -260,8 +260,18 @@ impl Keeping {
     }
 
     fn say(&self, log: LogId, what: &str) {
-        let LogId { shard, device } = log;
-        (self.say)(format!("disk {device}, log of shard {shard}: {what}"));
+        let Some(kept) = self.kept(log) else {
+            let LogId { shard, device } = log;
+            return (self.say)(format!("disk {device}, shard {shard}: {what}"));
+        };
+        let LogToKeep { path, .. } = &kept.to_keep;
+        let at_path = |kept: &&Kept| kept.to_keep.path == *path;
+        let part = match self.kept.iter().filter(at_path).count() {
+            0 | 1 => String::new(),
+            // A raw device has one for each shard.
+            _ => format!(" for shard {}", log.shard),
+        };
+        (self.say)(format!("disk {}{part}: {what}", path.display()));
     }
 
     /// Reads at once for each log of this device that is recovered now.

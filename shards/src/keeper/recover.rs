@@ -5,7 +5,7 @@ use super::device::{Body, Device};
 use super::pace::Pace;
 use super::{identity, Keeping, LogToKeep, State};
 use crate::store::disk::orders::{DiskNews, LogId};
-use ringside_engine::store::disk::walk::{Found, Ticket, Walk};
+use ringside_engine::store::disk::walk::{Found, Ticket, Walk, Walked};
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
@@ -44,7 +44,7 @@ pub(super) async fn recover(body: Body, keeping: Rc<Keeping>, number: usize, ane
     };
     let log = kept.to_keep.log;
     if let Err(error) = recovery.run(anew).await {
-        let why = format!("{}: {error}", kept.to_keep.path.display());
+        let why = error.to_string();
         keeping.tell(body, DiskNews::Failed { log, why }).await;
     }
     kept.state.set(State::Quiet);
@@ -150,8 +150,8 @@ impl Recovery<'_> {
 
     fn note(&mut self, error: io::Error) {
         if self.error.is_none() {
-            let what = format!("{}: a read failed: {error}", self.to_keep.path.display());
-            self.keeping.say(self.log(), &what);
+            self.keeping
+                .say(self.log(), &format!("a read failed: {error}"));
             self.error = Some(error);
         }
     }
@@ -162,6 +162,19 @@ impl Recovery<'_> {
         }
         for part in news.in_parts() {
             self.keeping.tell(self.body, part).await;
+        }
+    }
+
+    /// After a stop in order the last checkpoint has everything, and there is nothing to say.
+    fn tell_operator(&self, walked: &Walked, took: Duration) {
+        if walked.objects > 0 {
+            let records = walked.objects + walked.entries;
+            let what = format!(
+                "recovered in {:.1} s: {records} records, {} of them newer than its last checkpoint",
+                took.as_secs_f64(),
+                walked.objects
+            );
+            self.keeping.say(self.log(), &what);
         }
     }
 
@@ -182,9 +195,13 @@ impl Recovery<'_> {
                 Err(error.unwrap_or_else(|| io::ErrorKind::InvalidData.into()))
             }
             found => {
-                let is_all = matches!(found, Found::Done(_));
-                let took = self.began.elapsed().as_millis();
-                let took_ms = u64::try_from(took).unwrap_or(u64::MAX);
+                let took = self.began.elapsed();
+                let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+                let mut is_all = false;
+                if let Found::Done(walked) = &found {
+                    is_all = true;
+                    self.tell_operator(walked, took);
+                }
                 if let Some(news) = DiskNews::of_walk(log, found, took_ms) {
                     self.send(news).await;
                 }
