@@ -307,13 +307,12 @@ fn open_disk(berth: &mut Berth) -> Option<Rc<DiskCache>> {
                     id: log.id,
                     path: log.path.display().to_string(),
                     position: log.position,
-                    sign: log.sign,
+                    sign: log.sign.clone(),
                     disk,
-                    superblock: log.superblock,
+                    superblock: log.superblock.clone(),
                     is_new: log.is_new,
                     reads_max: (DEVICE_READS_MAX / berth.readers.max(1)).max(4),
                 });
-                locks.push(log.lock);
             }
             Err(error) => {
                 eprintln!("ringside: {} is left out: {error}", log.path.display());
@@ -323,8 +322,9 @@ fn open_disk(berth: &mut Berth) -> Option<Rc<DiskCache>> {
                 }
             }
         }
+        locks.push((log.lock, log.claim));
     }
-    // Held until the process ends.
+    // Held until the process ends; of a device, also for the logs that other shards have there.
     std::mem::forget(locks);
     let orders = berth.orders.take();
     (!openings.is_empty()).then(|| DiskCache::new(openings, berth.budget, orders, rt::now()))

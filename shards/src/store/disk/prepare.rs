@@ -65,6 +65,8 @@ pub struct PreparedLog {
     pub sign: Option<PathBuf>,
     /// Nobody else has it while this is open; of a device, that of its first log.
     pub lock: File,
+    /// With the first log of a device: nobody formats or mounts that while this is open.
+    pub claim: Option<File>,
 }
 
 impl PreparedLog {
@@ -316,6 +318,7 @@ fn carry_out(
             superblock,
             sign,
             lock: place.file,
+            claim: place.claim,
         });
     }
     Ok(logs)

@@ -40,6 +40,8 @@ pub(super) struct Place {
     pub(super) there: u64,
     /// For reading and writing whole pages past the kernel's cache; locked.
     pub(super) file: File,
+    /// Of a device, with its first log: while it is open nobody else formats or mounts it.
+    pub(super) claim: Option<File>,
     pub(super) found: Result<Superblock, NotOurs>,
 }
 
@@ -160,6 +162,7 @@ fn files(
             is_void: sign_of(&disk.path, shard).exists(),
             there: file.metadata()?.len(),
             file,
+            claim: None,
             found,
         })
     };
@@ -173,7 +176,11 @@ fn files(
 
 fn slices(disk: &DiskPlan, position: usize, shards: usize) -> Result<Site, Trouble> {
     let path = &disk.path;
-    let whole = not_mounted(path)?.seek(SeekFrom::End(0))?;
+    // One lock for all: the first slice keeps it. It comes first, as it tells who it is.
+    let first = rt::open_direct(path, true, false).map_err(|error| rights(path, error))?;
+    lock(path, &first)?;
+    let mut claim = claimed(path)?;
+    let whole = claim.seek(SeekFrom::End(0))?;
     let size = disk.size_bytes.unwrap_or(whole);
     if size > whole {
         return refused(format!(
@@ -186,13 +193,16 @@ fn slices(disk: &DiskPlan, position: usize, shards: usize) -> Result<Site, Troub
     let share = share - share % u64::from(SEGMENT_BYTES_MIN);
     fits(path, share, shards)?;
     let mut places = Vec::new();
+    let mut first = Some((first, Some(claim)));
     for shard in 0..shards {
-        let file = rt::open_direct(path, true, false).map_err(|error| rights(path, error))?;
+        let (file, claim) = match first.take() {
+            Some(first) => first,
+            None => {
+                let opened = rt::open_direct(path, true, false);
+                (opened.map_err(|error| rights(path, error))?, None)
+            }
+        };
         let base = share * shard as u64;
-        // One lock for all: the first slice keeps it.
-        if shard == 0 {
-            lock(path, &file)?;
-        }
         let found = read_front(&file, base)?;
         places.push(Place {
             path: path.clone(),
@@ -203,6 +213,7 @@ fn slices(disk: &DiskPlan, position: usize, shards: usize) -> Result<Site, Troub
             is_void: false,
             there: whole - base,
             file,
+            claim,
             found,
         });
     }
@@ -214,13 +225,14 @@ fn slices(disk: &DiskPlan, position: usize, shards: usize) -> Result<Site, Troub
     })
 }
 
-/// Opens a device as nobody can that is mounted, or a part of another: for as long as it takes.
-fn not_mounted(path: &Path) -> Result<File, Trouble> {
+/// Opens a device as nobody can who finds it mounted, or a part of another; and as long as this is
+/// open, `mkfs` and `mount` are refused too.
+fn claimed(path: &Path) -> Result<File, Trouble> {
     let mut options = OpenOptions::new();
     let opened = options.read(true).custom_flags(libc::O_EXCL).open(path);
     opened.map_err(|error| match error.kind() {
         io::ErrorKind::ResourceBusy => Trouble::Refused(super::Refused(format!(
-            "[disk] {} is mounted, or part of something else: `lsblk` shows what uses it",
+            "[disk] {} is mounted, or in use as a part of something else: `lsblk` shows of what",
             path.display()
         ))),
         _ => rights(path, error),

@@ -1,6 +1,7 @@
 //! A block device, where this process may have one: a file behind the kernel's loop device.
 
 use super::*;
+use std::os::unix::fs::OpenOptionsExt;
 use std::process::Command;
 
 /// A loop device, and the file behind it.
@@ -63,7 +64,12 @@ fn a_device_is_divided_among_the_shards() {
     for (n, log) in (1..).zip(&first.logs) {
         write_segment(log, 0, n);
     }
-    check_refused(&disks, 2, &["in use"]);
+    check_refused(&disks, 2, &["in use", "running already"]);
+    // Nor can anybody who asks for it alone, as mkfs and mount do.
+    let mut alone = File::options();
+    alone.read(true).custom_flags(libc::O_EXCL);
+    let busy = alone.open(&device.device).map(drop).unwrap_err();
+    assert_eq!(busy.kind(), std::io::ErrorKind::ResourceBusy);
     drop(first);
     let (second, notes) = ready(&disks, 2, 6);
     assert_eq!(notes.works, []);
