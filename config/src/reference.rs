@@ -106,7 +106,9 @@ pub(crate) mod shards {
             },
         ),
         default: || Or::Word(()),
-        meaning: "How many shards; \"auto\" is one for each core that the process may run on.",
+        meaning:
+            "How many shards; \"auto\" is one for each core that the process may run on. With \
+                  `[disk]` a number is better: when it changes, what has another home then is lost.",
         example: "4",
     };
     pub(crate) static PIN: Opt<Flag> = Opt {

@@ -22,7 +22,7 @@ use crate::origin::resolve;
 use crate::rt::{self, Buffer, Listener};
 use crate::shard::{Setting, Shard};
 use crate::siblings::{mesh, Letter, Outside, Post, Told};
-use crate::store::disk::prepare::{self, Chance, Prepared, PreparedLog};
+use crate::store::disk::prepare::{self, Chance, Consent, Prepared, PreparedLog};
 use crate::store::disk::progress::Watcher;
 use crate::store::disk::{DiskCache, Opening, Order};
 use crate::store::Budget;
@@ -126,13 +126,13 @@ pub fn shards_of(plan: &Plan) -> usize {
     plan.shards.count.unwrap_or(cores.len()).max(1)
 }
 
-/// Prepares the Plan's disks, whatever the shards are; with `force`, what is not ours is overwritten.
+/// Prepares the Plan's disks, with the operator's consent.
 ///
 /// # Errors
 /// What was found there, with advice.
 pub fn prepare_disks(
     plan: &Plan,
-    force: bool,
+    consent: Consent,
     watcher: &mut dyn Watcher,
 ) -> Result<Option<Prepared>, StartFault> {
     if plan.disks.is_empty() {
@@ -144,7 +144,7 @@ pub fn prepare_disks(
         seed: Seed(randomness()?),
         now_ms: wall_ms(),
     };
-    let prepared = prepare::prepare(&plan.disks, shards_of(plan), chance, force, watcher);
+    let prepared = prepare::prepare(&plan.disks, shards_of(plan), chance, consent, watcher);
     prepared.map(Some).map_err(|refused| StartFault(refused.0))
 }
 
@@ -182,7 +182,7 @@ pub fn start(plan: Plan, watcher: &mut dyn Watcher) -> Result<Crew, StartFault> 
     let mut bound = bind_all(&plan, count)?;
     let (posts, outside) = mesh(count).map_err(|error| StartFault(rt::ring_advice(&error)))?;
     let counters: Arc<[Arc<Counters>]> = (0..count).map(|_| Arc::default()).collect();
-    let prepared = match prepare_disks(&plan, false, watcher)? {
+    let prepared = match prepare_disks(&plan, Consent::OtherShards, watcher)? {
         Some(prepared) => Some(
             prepared
                 .take_part(watcher)

@@ -11,8 +11,9 @@ pub(crate) static SECTION: Section = Section {
     header: "[[disk]]",
     meaning: "Where objects are kept on disk that memory has no room for: a directory or a block \
               device, once for each. One alone may be written `[disk]`. Objects are spread over all \
-              of them by share of size, and what is there is served again after a restart. Without \
-              any, all is in memory.",
+              of them by share of size, and what is there is served again after a restart. Write \
+              `[shards] count` with it: what is on disk belongs to a shard. Without any, all is in \
+              memory.",
     options: &[&PATH, &SIZE],
     later: &[],
 };

@@ -3,7 +3,7 @@
 
 use crate::commands::{self, ask};
 use crate::crew;
-use crate::store::disk::prepare::{Prepared, PreparedLog};
+use crate::store::disk::prepare::{Consent, Prepared, PreparedLog};
 use crate::store::disk::progress::Console;
 use indicatif::BinaryBytes;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -20,6 +20,10 @@ When it is stopped, it goes on there the next time. What is whole is left as it 
 What is not Ringside's is not touched: a file system, a partition table, anything unknown; nor is a
 store of another release, or one whose superblocks are damaged. With --force all of that is
 overwritten, and is lost.
+
+There is a file for each shard, and what moves to another shard is lost. So [shards] count should be
+fixed in a configuration with disks: \"auto\" is as many as the process may use cores. Without it, a
+store of another number of shards is refused, unless --force is given.
 
 Examples:
   ringside disk prepare --config ringside.toml
@@ -55,7 +59,13 @@ pub fn prepare(arguments: &Arguments) -> u8 {
         is_told |= signals.pending().next().is_some();
         is_told
     });
-    let prepared = match crew::prepare_disks(&plan, arguments.force, &mut console) {
+    let consent = match (arguments.force, plan.shards.count) {
+        (true, _) => Consent::Overwrite,
+        // Whoever writes it means it.
+        (false, Some(_)) => Consent::OtherShards,
+        (false, None) => Consent::Keep,
+    };
+    let prepared = match crew::prepare_disks(&plan, consent, &mut console) {
         Ok(Some(prepared)) => prepared,
         Ok(None) => {
             let file = arguments.config.display();

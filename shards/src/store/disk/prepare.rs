@@ -125,7 +125,18 @@ pub struct Chance {
     pub now_ms: u64,
 }
 
-/// Prepares all `disks` for `shards` shards. With `force`, what is not ours is overwritten.
+/// What the operator lets become of what is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consent {
+    /// It stays, or all is refused.
+    Keep,
+    /// What was stored by another number of shards may go, as far as it has another home now.
+    OtherShards,
+    /// All that can't be used may be overwritten, whoever's it is.
+    Overwrite,
+}
+
+/// Prepares all `disks` for `shards` shards, with the operator's consent.
 ///
 /// # Errors
 /// What was found where, and what to do. A disk that fails is left out, and said to `watcher`: its
@@ -134,9 +145,10 @@ pub fn prepare(
     disks: &[DiskPlan],
     shards: usize,
     chance: Chance,
-    force: bool,
+    consent: Consent,
     watcher: &mut dyn Watcher,
 ) -> Result<Prepared, Refused> {
+    let force = consent == Consent::Overwrite;
     let mut left_out = Vec::new();
     let mut made = place::Made::default();
     let mut sites = Vec::new();
@@ -155,6 +167,9 @@ pub fn prepare(
         now_ms: chance.now_ms,
         force,
     };
+    if consent == Consent::Keep {
+        decide::as_many_shards(&sites, set, terms.shards)?;
+    }
     let numbers = decide::numbers(&sites, set);
     // Of the whole set, with that of logs that begin anew: time never goes back.
     let latest = decide::ours(&sites, set).map(|held| held.latest_ms).max();

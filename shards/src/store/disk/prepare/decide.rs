@@ -88,6 +88,26 @@ pub(super) fn the_set(sites: &[Site], force: bool) -> Result<Option<(u128, Seed)
     Ok(set.map(|(set, seed, _)| (set, seed)))
 }
 
+/// Refuses another number of shards than there were: it may be by mistake, as for a process that
+/// was started on other cores.
+pub(super) fn as_many_shards(sites: &[Site], set: u128, shards: u16) -> Result<(), Refused> {
+    for place in sites.iter().flat_map(|site| &site.places) {
+        let Ok(held) = &place.found else { continue };
+        let is_used = held.set == set && held.valid_from != NEVER_USED;
+        if is_used && held.shards != shards {
+            return Err(Refused(format!(
+                "{} has what {} shards have stored, and there would be {shards} now, one for each \
+                 core that this process may run on: what has another home then would be lost. \
+                 Write `[shards] count = {}` into the configuration, or the number that you want",
+                place.shown(),
+                held.shards,
+                held.shards
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// The number of each disk in the set: as its logs say, or one that is free. A copy of a disk is
 /// not that disk.
 pub(super) fn numbers(sites: &[Site], set: u128) -> Vec<u16> {

@@ -109,9 +109,23 @@ fn attempt(
     force: bool,
     notes: &mut Notes,
 ) -> Result<Prepared, Refused> {
+    let consent = match force {
+        true => Consent::Overwrite,
+        false => Consent::OtherShards,
+    };
+    consenting(disks, shards, chance, consent, notes)
+}
+
+fn consenting(
+    disks: &[DiskPlan],
+    shards: usize,
+    chance: Chance,
+    consent: Consent,
+    notes: &mut Notes,
+) -> Result<Prepared, Refused> {
     let begun = Instant::now();
     loop {
-        match prepare(disks, shards, chance, force, notes) {
+        match prepare(disks, shards, chance, consent, notes) {
             Err(Refused(why)) if why.contains("in use") && begun.elapsed() < PATIENCE => {
                 std::thread::yield_now();
             }
@@ -134,7 +148,7 @@ fn ready(disks: &[DiskPlan], shards: usize, now_ms: u64) -> (Prepared, Notes) {
 fn check_refused(disks: &[DiskPlan], shards: usize, words: &[&str]) {
     let mut notes = Notes::default();
     let refused = match words.contains(&"in use") {
-        true => prepare(disks, shards, chance(9), false, &mut notes),
+        true => prepare(disks, shards, chance(9), Consent::OtherShards, &mut notes),
         false => attempt(disks, shards, chance(9), false, &mut notes),
     };
     let refused = refused.expect_err("it should be refused").0;

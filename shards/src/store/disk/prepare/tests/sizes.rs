@@ -194,6 +194,31 @@ fn with_another_number_of_shards_a_log_keeps_what_was_at_home_all_along() {
 }
 
 #[test]
+fn another_number_of_shards_takes_consent() {
+    let directory = Directory::new("shards-consent");
+    let disks = [directory.disk("a", 64 * MIB)];
+    let mut notes = Notes::default();
+    let mut keeping = |shards| {
+        let kept = consenting(&disks, shards, chance(5), Consent::Keep, &mut notes);
+        kept.map(|prepared| prepared.logs.len())
+    };
+    // As long as nothing was stored, nothing is lost.
+    assert_eq!(keeping(2).unwrap(), 2);
+    assert_eq!(keeping(1).unwrap(), 1);
+    assert_eq!(keeping(2).unwrap(), 2);
+    drop(ready(&disks, 2, 6));
+    for shards in [1, 3] {
+        let why = keeping(shards).unwrap_err().0;
+        for words in ["2 shards have stored", "`[shards] count = 2`"] {
+            assert!(why.contains(words), "{why}");
+        }
+        assert_eq!(std::fs::read_dir(&disks[0].path).unwrap().count(), 2);
+    }
+    assert_eq!(keeping(2).unwrap(), 2);
+    assert!(ready(&disks, 1, 7).1.has("what has another home now"));
+}
+
+#[test]
 fn a_log_that_knows_too_many_numbers_of_shards_begins_anew() {
     let directory = Directory::new("shards-many");
     let disks = [directory.disk("a", 200 * MIB)];
