@@ -179,8 +179,18 @@ pub fn prepare(
         let fates = decide::fates(&site, number, &terms)?;
         decided.push((site, fates));
     }
-    let mut logs = Vec::new();
+    place::have_room(&decided, &terms)?;
+    // All that goes before all that comes: its room is counted on.
+    let mut cleared = Vec::new();
     for (site, fates) in decided {
+        let removed = site.remove_surplus(terms.shards, terms.set, watcher);
+        let path = site.path.clone();
+        if unless_it_fails(removed, path, &mut left_out, watcher)?.is_some() {
+            cleared.push((site, fates));
+        }
+    }
+    let mut logs = Vec::new();
+    for (site, fates) in cleared {
         let path = site.path.clone();
         let made = carry_out(site, fates, &terms, watcher);
         logs.extend(
@@ -273,8 +283,6 @@ fn carry_out(
     terms: &decide::Terms,
     watcher: &mut dyn Watcher,
 ) -> Result<Vec<PreparedLog>, Trouble> {
-    site.remove_surplus(terms.shards, terms.set, watcher)?;
-    site.has_room(&fates)?;
     let mut logs = Vec::new();
     let position = site.position;
     for (place, (superblock, fate)) in site.places.into_iter().zip(fates) {

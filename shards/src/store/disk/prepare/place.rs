@@ -1,14 +1,14 @@
 //! Where logs are: files in a directory, or slices of a block device; opened, locked, and looked at.
 
-use super::decide::Fate;
-use super::{refused, Trouble, Watcher};
+use super::decide::{Fate, Terms};
+use super::{refused, Refused, Trouble, Watcher};
 use crate::rt::{self, Pages};
 use ringside_config::DiskPlan;
 use ringside_engine::store::disk::layout::FRONT_BYTES;
 use ringside_engine::store::disk::{Layout, NotOurs, Superblock, PAGE, SEGMENT_BYTES};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom};
-use std::os::unix::fs::{DirBuilderExt, FileExt, FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// A record of an object with 1 MiB of content must fit with much to spare.
@@ -114,7 +114,7 @@ fn make_directory(path: &Path) -> Result<(), Trouble> {
                 "[disk] path {}: there is no {parent} to make it in; is something not mounted?",
                 path.display()
             );
-            Trouble::Refused(super::Refused(why))
+            Trouble::Refused(Refused(why))
         }
         _ => rights(path, error),
     })
@@ -123,7 +123,7 @@ fn make_directory(path: &Path) -> Result<(), Trouble> {
 /// What the operator has not allowed is no failing of the disk.
 fn rights(path: &Path, error: io::Error) -> Trouble {
     match error.kind() {
-        io::ErrorKind::PermissionDenied => Trouble::Refused(super::Refused(format!(
+        io::ErrorKind::PermissionDenied => Trouble::Refused(Refused(format!(
             "[disk] {}: this process has no right to it; `chown` it to the user that Ringside runs as",
             path.display()
         ))),
@@ -231,7 +231,7 @@ fn claimed(path: &Path) -> Result<File, Trouble> {
     let mut options = OpenOptions::new();
     let opened = options.read(true).custom_flags(libc::O_EXCL).open(path);
     opened.map_err(|error| match error.kind() {
-        io::ErrorKind::ResourceBusy => Trouble::Refused(super::Refused(format!(
+        io::ErrorKind::ResourceBusy => Trouble::Refused(Refused(format!(
             "[disk] {} is mounted, or in use as a part of something else: `lsblk` shows of what",
             path.display()
         ))),
@@ -317,15 +317,11 @@ impl Place {
 }
 
 impl Site {
-    /// Removes files of shards that there are no more: they only take room.
-    pub(super) fn remove_surplus(
-        &self,
-        shards: u16,
-        set: u128,
-        watcher: &mut dyn Watcher,
-    ) -> Result<(), Trouble> {
+    /// Files of shards that there are no more: they only take room.
+    fn surplus(&self, shards: u16, set: u128) -> io::Result<Vec<PathBuf>> {
+        let mut surplus = Vec::new();
         if self.is_device {
-            return Ok(());
+            return Ok(surplus);
         }
         for entry in std::fs::read_dir(&self.path)? {
             let path = entry?.path();
@@ -335,42 +331,102 @@ impl Site {
                 number.parse::<u16>().ok()
             });
             if number.is_some_and(|number| number >= shards) && is_of_set(&path, set) {
-                std::fs::remove_file(&path)?;
-                // Mostly there is none; and a new log would only begin anew.
-                let _: io::Result<()> = std::fs::remove_file(path.with_extension("void"));
-                let shown = path.display();
-                watcher.say(&format!(
-                    "{shown}: removed, there is no such shard any more"
-                ));
+                surplus.push(path);
             }
+        }
+        Ok(surplus)
+    }
+
+    /// Removes them.
+    pub(super) fn remove_surplus(
+        &self,
+        shards: u16,
+        set: u128,
+        watcher: &mut dyn Watcher,
+    ) -> Result<(), Trouble> {
+        for path in self.surplus(shards, set)? {
+            std::fs::remove_file(&path)?;
+            // Mostly there is none; and a new log would only begin anew.
+            let _: io::Result<()> = std::fs::remove_file(path.with_extension("void"));
+            let shown = path.display();
+            watcher.say(&format!(
+                "{shown}: removed, there is no such shard any more"
+            ));
         }
         Ok(())
     }
 
-    /// Whether the file system has room for what is to be written.
-    pub(super) fn has_room(&self, fates: &[(Superblock, Fate)]) -> Result<(), Trouble> {
-        if self.is_device {
-            return Ok(());
-        }
+    /// Bytes that its files will take more than they do.
+    fn missing_bytes(&self, fates: &[(Superblock, Fate)]) -> u64 {
         // Those that get shorter are the first: they were there before the others.
-        let (mut missing, mut freed) = (0, 0);
+        let (mut missing, mut freed) = (0_u64, 0);
         for (place, (superblock, _)) in self.places.iter().zip(fates) {
             let needed = superblock.layout().total_bytes();
             missing += needed.saturating_sub(place.there);
             freed += place.there.saturating_sub(needed);
         }
-        let missing = missing.saturating_sub(freed);
-        let free = rt::free_bytes(&self.path)?;
+        missing.saturating_sub(freed)
+    }
+}
+
+/// What the disks in one file system take of it.
+struct Taken<'a> {
+    file_system: u64,
+    paths: Vec<&'a Path>,
+    missing: u64,
+    /// By what is removed before anything is written.
+    freed: u64,
+}
+
+/// Whether each file system has room for all that is to be written there, before anything is.
+pub(super) fn have_room(
+    decided: &[(Site, Vec<(Superblock, Fate)>)],
+    terms: &Terms,
+) -> Result<(), Refused> {
+    let mut all: Vec<Taken<'_>> = Vec::new();
+    for (site, fates) in decided.iter().filter(|(site, _)| !site.is_device) {
+        // One that fails here will be left out.
+        let Ok(held) = std::fs::metadata(&site.path) else {
+            continue;
+        };
+        let at = all.iter().position(|one| one.file_system == held.dev());
+        let at = at.unwrap_or_else(|| {
+            all.push(Taken {
+                file_system: held.dev(),
+                paths: Vec::new(),
+                missing: 0,
+                freed: 0,
+            });
+            all.len() - 1
+        });
+        let surplus = site.surplus(terms.shards, terms.set).unwrap_or_default();
+        let sizes = surplus.iter().filter_map(|path| path.metadata().ok());
+        if let Some(taken) = all.get_mut(at) {
+            taken.paths.push(&site.path);
+            taken.missing += site.missing_bytes(fates);
+            // Blocks have 512 bytes here, whatever they have there.
+            taken.freed += sizes.map(|held| held.blocks() * 512).sum::<u64>();
+        }
+    }
+    all.iter().try_for_each(Taken::fits)
+}
+
+impl Taken<'_> {
+    fn fits(&self) -> Result<(), Refused> {
+        let missing = self.missing.saturating_sub(self.freed);
+        let free = self.paths.first().map(|path| rt::free_bytes(path));
+        let Some(Ok(free)) = free else { return Ok(()) };
         if missing <= free {
             return Ok(());
         }
-        refused(format!(
-            "[disk] {}: {} MiB more are needed, and its file system has {} MiB free: lower size, \
-             or make room",
-            self.path.display(),
+        let paths: Vec<String> = self.paths.iter().map(|p| p.display().to_string()).collect();
+        Err(Refused(format!(
+            "[disk] {}: {} MiB more are needed, and the file system has {} MiB free: lower size, or \
+             make room",
+            paths.join(", "),
             missing.div_ceil(1 << 20),
             free >> 20
-        ))
+        )))
     }
 }
 

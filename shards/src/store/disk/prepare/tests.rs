@@ -459,6 +459,25 @@ fn what_the_operator_must_put_right_is_refused() {
 }
 
 #[test]
+fn disks_in_one_file_system_share_its_room() {
+    let directory = Directory::new("room");
+    let free = crate::rt::free_bytes(&directory.0).unwrap();
+    let disks = ["a", "b"].map(|name| directory.disk(name, free / 10 * 6));
+    // In case it is not refused.
+    let mut notes = Notes {
+        stop_after: Some(0),
+        ..Notes::default()
+    };
+    let refused = attempt(&disks, 1, chance(5), false, &mut notes);
+    let why = refused.map(drop).unwrap_err().0;
+    for words in ["/a, ", "/b: ", "MiB more are needed", "MiB free"] {
+        assert!(why.contains(words), "{why}");
+    }
+    assert!(notes.works.is_empty(), "something was written");
+    assert_eq!(std::fs::read_dir(&directory.0).unwrap().count(), 0);
+}
+
+#[test]
 fn a_disk_that_fails_is_left_out() {
     let directory = Directory::new("fails");
     let gone = DiskPlan {
