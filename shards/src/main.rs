@@ -29,8 +29,8 @@ Examples:
   ringside disk verify /var/cache/ringside  every record checked, while no server runs
 
 Exit codes: 0 stopped cleanly; 1 the host refused (port in use, io_uring disabled, too few
-descriptors), a running server can't be reached or refused, or a store has damage; 2 the
-configuration has faults or the arguments are wrong."
+descriptors), the start was stopped while it still wrote its disks, a running server can't be reached
+or refused, or a store has damage; 2 the configuration has faults or the arguments are wrong."
 )]
 struct Arguments {
     #[command(subcommand)]

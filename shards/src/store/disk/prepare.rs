@@ -304,7 +304,7 @@ fn carry_out(
             ));
         }
         let superblock = match fate {
-            Fate::Shrinks { .. } => match write::without_the_last(&place, &superblock)? {
+            Fate::Shrinks { .. } => match write::without_the_last(&place, &superblock, watcher)? {
                 Some(kept) => kept,
                 None => {
                     watcher.say(&format!(

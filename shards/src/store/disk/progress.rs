@@ -1,5 +1,6 @@
 //! What an operator sees of long work on a disk: a bar with rate and time left on a terminal, a
-//! line now and then elsewhere: after a tenth, and no sooner than some seconds after the last.
+//! line now and then elsewhere: when it begins and after a tenth, and no sooner than some seconds
+//! after the last.
 //!
 //! Knows nothing of the work but bytes done and bytes in all.
 
@@ -35,8 +36,8 @@ const LINES_EVERY: Duration = Duration::from_secs(5);
 pub struct Console<S> {
     stop: S,
     is_terminal: bool,
-    /// The last line, or the beginning.
-    told_at: Instant,
+    /// The last line.
+    told_at: Option<Instant>,
     work: Option<Work>,
 }
 
@@ -45,8 +46,8 @@ struct Work {
     from: u64,
     all: u64,
     begun: Instant,
-    /// Tenths that have been told.
-    tenths: u64,
+    /// Tenths that have been told; none: not even that it was begun.
+    tenths: Option<u64>,
     bar: ProgressBar,
 }
 
@@ -56,8 +57,16 @@ impl<S: FnMut() -> bool> Console<S> {
         Console {
             stop,
             is_terminal: std::io::stderr().is_terminal(),
-            told_at: Instant::now(),
+            told_at: None,
             work: None,
+        }
+    }
+
+    fn tell(&mut self, done: u64) {
+        if !self.is_terminal {
+            if let Some(line) = self.line(done, Instant::now()) {
+                eprintln!("ringside: {line}");
+            }
         }
     }
 
@@ -65,11 +74,12 @@ impl<S: FnMut() -> bool> Console<S> {
     fn line(&mut self, done: u64, now: Instant) -> Option<String> {
         let work = self.work.as_mut()?;
         let tenths = tenths(done, work.all);
-        if tenths <= work.tenths || now < self.told_at + LINES_EVERY {
+        let is_soon = self.told_at.is_some_and(|at| now < at + LINES_EVERY);
+        if is_soon || work.tenths.is_some_and(|told| tenths <= told) {
             return None;
         }
-        work.tenths = tenths;
-        self.told_at = now;
+        work.tenths = Some(tenths);
+        self.told_at = Some(now);
         Some(line(work, done, now.saturating_duration_since(work.begun)))
     }
 }
@@ -92,19 +102,16 @@ impl<S: FnMut() -> bool> Watcher for Console<S> {
             from: done,
             all,
             begun: Instant::now(),
-            tenths: tenths(done, all),
+            tenths: None,
             bar,
         });
+        self.tell(done);
     }
 
     fn reached(&mut self, done: u64) {
         let Some(work) = &mut self.work else { return };
         work.bar.set_position(done);
-        if !self.is_terminal {
-            if let Some(line) = self.line(done, Instant::now()) {
-                eprintln!("ringside: {line}");
-            }
-        }
+        self.tell(done);
     }
 
     fn end(&mut self) {
@@ -149,18 +156,22 @@ fn rate(bytes: u64, time: Duration) -> u64 {
 }
 
 fn line(work: &Work, done: u64, time: Duration) -> String {
-    let rate = rate(done.saturating_sub(work.from), time);
-    let left = work.all.saturating_sub(done);
     let percent = u128::from(done) * 100 / u128::from(work.all.max(1));
     let mut line = format!(
-        "{}: {percent} %, {} of {}, {}/s",
+        "{}: {percent} %, {} of {}",
         work.what,
         BinaryBytes(done),
-        BinaryBytes(work.all),
-        BinaryBytes(rate)
+        BinaryBytes(work.all)
     );
+    // Of what was just begun nobody knows how fast it goes.
+    if done <= work.from {
+        return line;
+    }
+    let rate = rate(done - work.from, time);
+    let left = work.all.saturating_sub(done);
+    // Writing to a String cannot fail, here and below.
+    let _ = write!(line, ", {}/s", BinaryBytes(rate));
     if left > 0 {
-        // Writing to a String cannot fail.
         let _ = write!(line, ", {} s left", left / rate.max(1));
     }
     line
@@ -178,7 +189,7 @@ mod tests {
             from,
             all: 10 * GIB,
             begun: Instant::now(),
-            tenths: 0,
+            tenths: None,
             bar: ProgressBar::hidden(),
         }
     }
@@ -199,6 +210,7 @@ mod tests {
                 "/a: 40 %, 4.00 GiB of 10.00 GiB, 512.00 MiB/s, 12 s left",
             ),
             (0, 10 * GIB, "/a: 100 %, 10.00 GiB of 10.00 GiB, 2.50 GiB/s"),
+            (2 * GIB, 2 * GIB, "/a: 20 %, 2.00 GiB of 10.00 GiB"),
         ] {
             assert_eq!(line(&work(from), done, four), expected);
         }
@@ -207,19 +219,21 @@ mod tests {
     #[test]
     fn lines_are_few_however_many_works_there_are() {
         let mut console = Console::new(|| false);
-        let begun = console.told_at;
+        let begun = Instant::now();
         let mut lines = 0;
         // Twelve works of a second each, of a hundred pieces each, and one that takes long.
         for (works, piece_ms) in [(12, 10), (1, 10_000)] {
             for number in 0..works {
                 console.work = Some(work(0));
-                for piece in 1..=100_u64 {
+                for piece in 0..=100_u64 {
                     let at = number * 1000 + piece * piece_ms;
                     let now = begun + Duration::from_millis(at);
                     lines += usize::from(console.line(piece * GIB / 10, now).is_some());
                 }
             }
-            let most = if works == 1 { 12 } else { 2 };
+            // One when the first begins, and one each five seconds; that of the long one's beginning
+            // comes late.
+            let most = if works == 1 { 14 } else { 3 };
             assert!((most - 1..=most).contains(&lines), "{lines}");
         }
     }

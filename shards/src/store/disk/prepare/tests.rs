@@ -51,8 +51,11 @@ impl Drop for Directory {
 #[derive(Default)]
 struct Notes {
     said: Vec<String>,
-    /// From where to where each work went.
+    /// From where to where each pre-writing went.
     works: Vec<(u64, u64)>,
+    /// What else was begun; and how far the last one is.
+    others: Vec<String>,
+    other: Option<(u64, u64)>,
     steps: usize,
     stop_after: Option<usize>,
     /// As a crash would, without a chance to note anything.
@@ -64,19 +67,32 @@ impl Watcher for Notes {
         self.said.push(line.to_owned());
     }
 
-    fn begin(&mut self, _: &str, done: u64, all: u64) {
-        assert!(done < all);
-        self.works.push((done, done));
+    fn begin(&mut self, what: &str, done: u64, all: u64) {
+        assert!(done < all && self.other.is_none());
+        match what.starts_with("writing /") {
+            true => self.works.push((done, done)),
+            false => {
+                self.others.push(what.to_owned());
+                self.other = Some((done, all));
+            }
+        }
     }
 
     fn reached(&mut self, done: u64) {
+        if let Some((last, all)) = &mut self.other {
+            assert!(done > *last && done <= *all, "{done} after {last} of {all}");
+            *last = done;
+            return;
+        }
         let last = self.works.last_mut().unwrap();
         assert!(done > last.1, "{done} after {last:?}");
         last.1 = done;
         self.steps += 1;
     }
 
-    fn end(&mut self) {}
+    fn end(&mut self) {
+        self.other = None;
+    }
 
     fn is_stopped(&mut self) -> bool {
         let stops = self.stop_after.is_some_and(|after| self.steps >= after);

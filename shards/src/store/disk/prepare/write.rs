@@ -10,13 +10,14 @@ use ringside_engine::store::disk::segment::footer_extent;
 use ringside_engine::store::disk::{Bad, SegmentHeader, Superblock, PAGE};
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
 /// Zeros written at once.
 const STRIDE_BYTES: usize = 4 << 20;
-/// Slots that are cleared before it is asked whether to leave off.
-const SLOTS_AT_ONCE: u32 = 256;
+/// Slots that are cleared or looked at before it is asked whether to leave off.
+const SLOTS_AT_ONCE: usize = 256;
 /// After so many bytes, or so long, it is noted how far the pre-writing is: it is resumed there.
 const NOTED_BYTES: u64 = if cfg!(test) { 8 << 20 } else { 1 << 30 };
 const NOTED_EVERY: Duration = Duration::from_secs(5);
@@ -27,33 +28,72 @@ const NOTED_EVERY: Duration = Duration::from_secs(5);
 pub(super) fn without_the_last(
     place: &Place,
     superblock: &Superblock,
+    watcher: &mut dyn Watcher,
 ) -> Result<Option<Superblock>, Trouble> {
     let Ok(held) = &place.found else {
         return Ok(None);
     };
-    let (layout, mark) = (held.layout(), held.mark_key());
-    let mut valid_from = superblock.valid_from;
-    let mut page = pages(PAGE)?;
-    for slot in superblock.segments..held.segments {
-        let at = place.base + layout.slot_at(slot);
-        let is_whole = read_some(&place.file, &mut page, at)? == PAGE;
-        let header = SegmentHeader::decode(&page, slot, mark);
-        let is_blank = page.iter().all(|byte| *byte == 0);
-        let at = at + u64::from(layout.segment_bytes) - PAGE as u64;
-        let is_whole = is_whole && read_some(&place.file, &mut page, at)? == PAGE;
-        match (header, footer_extent(&page, mark)) {
-            _ if !is_whole => return Ok(None),
-            (Ok(header), _) => valid_from = valid_from.max(header.seq + 1),
-            // Written by a log that was here before this one.
-            (Err(Bad::Other), Err(_)) => {}
-            (Err(_), Err(_)) if is_blank => {}
-            _ => return Ok(None),
-        }
-    }
-    Ok(Some(Superblock {
-        valid_from,
+    let slots = superblock.segments..held.segments;
+    let what = format!("looking through {}", place.shown());
+    let newest = each_slot(place, &what, slots, watcher, |slot, valid_from| {
+        let newer = valid_after(place, held, slot)?;
+        Ok(newer.map(|newer| newer.max(valid_from)))
+    })?;
+    Ok(newest.map(|newest| Superblock {
+        valid_from: newest.max(superblock.valid_from),
         ..superblock.clone()
     }))
+}
+
+/// From which number on all is newer than what this slot holds; none if that can't be told.
+fn valid_after(place: &Place, held: &Superblock, slot: u32) -> Result<Option<u64>, Trouble> {
+    let (layout, mark) = (held.layout(), held.mark_key());
+    let mut page = pages(PAGE)?;
+    let at = place.base + layout.slot_at(slot);
+    let is_whole = read_some(&place.file, &mut page, at)? == PAGE;
+    let header = SegmentHeader::decode(&page, slot, mark);
+    let is_blank = page.iter().all(|byte| *byte == 0);
+    let at = at + u64::from(layout.segment_bytes) - PAGE as u64;
+    let is_whole = is_whole && read_some(&place.file, &mut page, at)? == PAGE;
+    Ok(match (header, footer_extent(&page, mark)) {
+        _ if !is_whole => None,
+        (Ok(header), _) => Some(header.seq + 1),
+        // Written by a log that was here before this one.
+        (Err(Bad::Other), Err(_)) => Some(0),
+        (Err(_), Err(_)) if is_blank => Some(0),
+        _ => None,
+    })
+}
+
+/// Does the same for each of these slots, on from what came of the one before, to the first that
+/// gives none. There may be many, and each may cost the device a seek: it is told how far that is,
+/// and it can be left off.
+fn each_slot(
+    place: &Place,
+    what: &str,
+    slots: Range<u32>,
+    watcher: &mut dyn Watcher,
+    mut act: impl FnMut(u32, u64) -> Result<Option<u64>, Trouble>,
+) -> Result<Option<u64>, Trouble> {
+    let bytes = |slots: usize| slots as u64 * PAGE as u64;
+    if slots.is_empty() {
+        return Ok(Some(0));
+    }
+    watcher.begin(what, 0, bytes(slots.len()));
+    let mut come_of_it = Ok(Some(0));
+    for (number, slot) in slots.enumerate() {
+        if number % SLOTS_AT_ONCE == 0 && watcher.is_stopped() {
+            come_of_it = refused(format!(
+                "stopped while {} was being looked through or cleared; the next start does that",
+                place.shown()
+            ));
+        }
+        let Ok(Some(before)) = come_of_it else { break };
+        come_of_it = act(slot, before);
+        watcher.reached(bytes(number + 1));
+    }
+    watcher.end();
+    come_of_it
 }
 
 /// Clears what another log has left where this one looks before it writes: its edicts, and the first
@@ -73,20 +113,15 @@ pub(super) fn blank(
         }
     }
     let page = pages(PAGE)?;
-    for slot in from..layout.segments {
-        let at = layout.slot_at(slot);
-        if !was_written(at) {
-            break;
-        }
-        if slot % SLOTS_AT_ONCE == 0 && watcher.is_stopped() {
-            return refused(format!(
-                "stopped while {} was being cleared; the next start does that",
-                place.shown()
-            ));
-        }
-        place.file.write_all_at(&page, place.base + at)?;
-    }
-    Ok(())
+    let written = (from..layout.segments).take_while(|slot| was_written(layout.slot_at(*slot)));
+    let slots = from..from + written.count() as u32;
+    let what = format!("clearing {}", place.shown());
+    let cleared = each_slot(place, &what, slots, watcher, |slot, _| {
+        let at = place.base + layout.slot_at(slot);
+        place.file.write_all_at(&page, at)?;
+        Ok(Some(0))
+    });
+    cleared.map(drop)
 }
 
 /// Writes zeros to all that was never written, so that later writes find their blocks there; and
@@ -112,7 +147,7 @@ pub(super) fn pre_write(
     at = at.max((SUPERBLOCKS_AT.len() * PAGE) as u64).min(all);
     at -= at % PAGE as u64;
     let (mut noted, mut noted_at) = (at, Instant::now());
-    watcher.begin(&place.shown(), at, all);
+    watcher.begin(&format!("writing {}", place.shown()), at, all);
     while at < all {
         if watcher.is_stopped() {
             watcher.end();

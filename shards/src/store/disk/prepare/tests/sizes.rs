@@ -135,6 +135,23 @@ fn a_log_begins_empty_if_what_it_gives_up_is_damaged() {
     }
 }
 
+#[test]
+fn shrinking_can_be_left_off_while_it_is_looked_at() {
+    let directory = Directory::new("shrink-stop");
+    let large = [directory.disk("a", 64 * MIB)];
+    let (count, _) = filled(&large, 0);
+    let mut notes = Notes {
+        stop_after: Some(0),
+        ..Notes::default()
+    };
+    let small = [directory.disk("a", 40 * MIB)];
+    let stopped = attempt(&small, 1, chance(6), false, &mut notes);
+    assert!(stopped.unwrap_err().0.contains("being looked through"));
+    assert!(notes.others[0].starts_with("looking through /"));
+    let (again, _) = ready(&large, 1, 7);
+    assert_eq!(segments(&again.logs[0]), descending(u64::from(count), 1));
+}
+
 /// The numbers of the segments whose records count.
 fn counting(log: &PreparedLog) -> Vec<u64> {
     let sheets = sheets(log);
@@ -282,7 +299,14 @@ fn what_is_half_cleared_is_not_the_old_log_any_more() {
         ..Notes::default()
     };
     let stopped = attempt(&disks, 1, chance(6), false, &mut notes);
-    assert!(stopped.unwrap_err().0.contains("being cleared"));
+    assert!(stopped
+        .unwrap_err()
+        .0
+        .contains("being looked through or cleared"));
+    let [what] = &notes.others[..] else {
+        panic!("{:?}", notes.others);
+    };
+    assert!(what.starts_with("clearing /"), "{what}");
     let page = |at: u64| {
         let mut page = vec![0; PAGE];
         File::open(&path)
