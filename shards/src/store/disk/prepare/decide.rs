@@ -4,7 +4,6 @@ use super::place::{segment_bytes, Place, Site};
 use super::{run, Refused};
 use ringside_engine::key::Seed;
 use ringside_engine::store::disk::{Changes, Falls, Layout, NotOurs, Superblock};
-use std::path::Path;
 
 /// What a log is valid from until it takes part in a run.
 pub(super) const NEVER_USED: u64 = 0;
@@ -64,28 +63,50 @@ pub(super) fn falls(sites: &[Site], set: u128) -> Vec<(u16, Falls)> {
     each.collect()
 }
 
-/// The data set that the logs belong to; none when there is no log yet.
+/// The data set that the logs belong to; none when there is no log yet. Of several, that with most
+/// bytes; and of equal ones the first.
+///
+/// # Errors
+/// There are several, and without force none of them is emptied.
 pub(super) fn the_set(sites: &[Site], force: bool) -> Result<Option<(u128, Seed)>, Refused> {
-    let mut set: Option<(u128, Seed, &Path)> = None;
-    for site in sites {
-        for place in &site.places {
-            let Ok(held) = &place.found else { continue };
-            match set {
-                None => set = Some((held.set, held.seed, &place.path)),
-                Some((one, ..)) if one != held.set && !force => {
-                    let (first, other) = (set.map_or(&*site.path, |it| it.2), &place.path);
-                    return Err(Refused(format!(
-                        "{} belongs to another data set than {}: `ringside disk prepare --config \
-                         FILE --force` makes it part of that one, and empties it",
-                        other.display(),
-                        first.display()
-                    )));
-                }
-                Some(_) => {}
-            }
+    let mut sets: Vec<(u128, Seed, u64)> = Vec::new();
+    for held in sites.iter().flat_map(|site| &site.places) {
+        let Ok(held) = &held.found else { continue };
+        match sets.iter_mut().find(|(set, ..)| *set == held.set) {
+            Some((.., bytes)) => *bytes += held.total_bytes,
+            None => sets.push((held.set, held.seed, held.total_bytes)),
         }
     }
-    Ok(set.map(|(set, seed, _)| (set, seed)))
+    let most = sets.iter().rev().max_by_key(|(.., bytes)| *bytes);
+    let Some((set, seed, _)) = most else {
+        return Ok(None);
+    };
+    if sets.len() > 1 && !force {
+        return Err(several_sets(sites, *set));
+    }
+    Ok(Some((*set, *seed)))
+}
+
+fn several_sets(sites: &[Site], stays: u128) -> Refused {
+    // The disks that have logs of such a set.
+    let shown = |is_wanted: &dyn Fn(u128) -> bool| {
+        let wanted = sites.iter().filter(|site| {
+            let mut held = site
+                .places
+                .iter()
+                .filter_map(|place| place.found.as_ref().ok());
+            held.any(|held| is_wanted(held.set))
+        });
+        let shown: Vec<String> = wanted.map(|site| site.path.display().to_string()).collect();
+        shown.join(", ")
+    };
+    Refused(format!(
+        "{} and {} belong to different data sets: `ringside disk prepare --config FILE --force` makes \
+         all of them part of the first one, and empties {}",
+        shown(&|set| set == stays),
+        shown(&|set| set != stays),
+        shown(&|set| set != stays),
+    ))
 }
 
 /// Refuses another number of shards than there were: it may be by mistake, as for a process that
@@ -98,7 +119,8 @@ pub(super) fn as_many_shards(sites: &[Site], set: u128, shards: u16) -> Result<(
             return Err(Refused(format!(
                 "{} has what {} shards have stored, and there would be {shards} now, one for each \
                  core that this process may run on: what has another home then would be lost. \
-                 Write `[shards] count = {}` into the configuration, or the number that you want",
+                 Write `[shards] count = {}` into the configuration, or the number that you want; \
+                 --force takes {shards}",
                 place.shown(),
                 held.shards,
                 held.shards

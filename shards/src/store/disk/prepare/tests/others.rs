@@ -96,8 +96,9 @@ fn a_disk_of_another_set_is_refused() {
         &both,
         1,
         &[
-            "/b/ringside-0.store belongs to another data set than",
-            "/a/",
+            "/a and /",
+            "/b belong to different data sets",
+            "and empties /",
         ],
     );
     let (prepared, _) = forced(&both, 1);
@@ -106,6 +107,24 @@ fn a_disk_of_another_set_is_refused() {
     assert_eq!(segments(&prepared.logs[1]), []);
     let numbers: Vec<u16> = prepared.logs.iter().map(|log| log.id.device).collect();
     assert_eq!(numbers, [0, 1]);
+}
+
+#[test]
+fn of_several_sets_that_with_most_bytes_stays() {
+    let directory = Directory::new("sets-most");
+    let [a, b, c] = ["a", "b", "c"].map(|name| directory.disk(name, 64 * MIB));
+    let (of_a, _) = ready(std::slice::from_ref(&a), 1, 5);
+    let (of_others, _) = ready(&[b.clone(), c.clone()], 1, 6);
+    let logs = of_a.logs.iter().chain(&of_others.logs);
+    logs.for_each(|log| write_segment(log, 0, 1));
+    let seed = of_others.seed;
+    drop((of_a, of_others));
+    let all = [a, b, c];
+    let emptied = format!("and empties {}", all[0].path.display());
+    check_refused(&all, 1, &[&emptied]);
+    let (prepared, _) = forced(&all, 1);
+    assert_eq!(prepared.seed, seed);
+    assert_eq!(new_logs(&prepared), [true, false, false]);
 }
 
 #[test]
