@@ -5,7 +5,7 @@
 
 mod disk;
 
-pub use disk::{DiskCounters, DiskState, DISKS_MAX};
+pub use disk::{DiskCounters, DiskState, DISKS_MAX, DROPS};
 
 use ringside_engine::outcome::{NotStored, Outcome};
 use ringside_engine::report::BUCKETS_US;

@@ -7,7 +7,7 @@ use crate::log::Lines;
 use crate::origin::Pool;
 use crate::rt::{self, oneshot, Buffer, Gather, Sender, Waiting};
 use crate::siblings::{Asked, Letter, Post, Told};
-use crate::store::disk::{DeviceState, DeviceStatus, DiskCache, DiskNews, Dropped};
+use crate::store::disk::{DeviceState, DeviceStatus, DiskCache, DiskNews};
 use crate::store::flight::Guest;
 use crate::store::object::{ToDisk, Version};
 use crate::store::replicas::{KeyBits, KeyMap, Replica};
@@ -753,14 +753,6 @@ fn fill(counters: &DiskCounters, status: &DeviceStatus) {
         DeviceState::Down { .. } => DiskState::Down,
     };
     counters.state.set(state as u64);
-    let dropped = |why: Dropped| status.dropped.get(why as usize).copied().unwrap_or(0);
-    let busy = [
-        Dropped::Slow,
-        Dropped::Turning,
-        Dropped::Recovering,
-        Dropped::NoMemory,
-        Dropped::Stopping,
-    ];
     let pairs = [
         (&counters.size_bytes, status.bytes),
         (&counters.segments, u64::from(status.segments)),
@@ -783,9 +775,6 @@ fn fill(counters: &DiskCounters, status: &DeviceStatus) {
             status.written_bytes + status.checkpoint_bytes,
         ),
         (&counters.dropped_unused, status.unused),
-        (&counters.dropped_large, dropped(Dropped::TooLarge)),
-        (&counters.dropped_busy, busy.into_iter().map(dropped).sum()),
-        (&counters.dropped_down, dropped(Dropped::Down)),
         (&counters.kills, status.kills),
         (&counters.checkpoints, status.checkpoints),
         (&counters.checksum_faults, status.checksum_errors),
@@ -793,7 +782,8 @@ fn fill(counters: &DiskCounters, status: &DeviceStatus) {
         (&counters.write_faults, status.write_errors),
         (&counters.downs, status.failures),
     ];
-    for (counter, value) in pairs {
+    let dropped = counters.dropped.iter().zip(status.dropped);
+    for (counter, value) in pairs.into_iter().chain(dropped) {
         counter.set(value);
     }
 }

@@ -89,7 +89,12 @@ fn fill(
 
 /// What Ringside tells of its disk: whatever was not as it should be while it was measured.
 fn note_disk(case: &mut Case, name: &str, metrics: &str) {
-    let count = |name: &str, label| sample(metrics, name, label);
+    let count = |name: &str, label: &str| sample(metrics, name, label);
+    let dropped = |reason: &str| {
+        let label = format!("reason=\"{reason}\"");
+        count("ringside_disk_dropped_total", &label)
+    };
+    let busy = ["slow", "turning", "recovering", "memory", "stopping"];
     case.notes.push(format!(
         "{name}: {} records, {} reads refused, {} faults of checksums and reads, not admitted: \
          {} busy, {} too large, {} down",
@@ -97,9 +102,9 @@ fn note_disk(case: &mut Case, name: &str, metrics: &str) {
         count("ringside_disk_reads_refused_total", ""),
         count("ringside_disk_checksum_faults_total", "")
             + count("ringside_disk_read_faults_total", ""),
-        count("ringside_disk_dropped_total", "reason=\"busy\""),
-        count("ringside_disk_dropped_total", "reason=\"large\""),
-        count("ringside_disk_dropped_total", "reason=\"down\""),
+        busy.map(dropped).iter().sum::<f64>(),
+        dropped("large"),
+        dropped("down"),
     ));
 }
 

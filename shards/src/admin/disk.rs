@@ -3,8 +3,9 @@
 //! Made of what the shards count; nothing is asked of a disk. `ringside disk status` prints it.
 
 use super::{parameters, plain, Reply};
-use crate::counters::{Count, Counters, DiskCounters, DiskState};
+use crate::counters::{Count, Counters, DiskCounters, DiskState, DROPS};
 use crate::shard::Shard;
+use crate::store::disk::Dropped;
 use ringside_engine::report::{family, sample, Kind};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -53,7 +54,7 @@ const ROWS: &[Row] = &[
     ),
     (
         "write_rate_bytes",
-        "Bytes written a second, over the last minute or so",
+        "Bytes written a second, over the last five seconds",
         Kind::Gauge,
         |c| &c.write_rate_bytes,
     ),
@@ -149,15 +150,14 @@ const ROWS: &[Row] = &[
     ),
 ];
 
-type Read = fn(&DiskCounters) -> &Count;
+const _: () = assert!(Dropped::ALL.len() == DROPS);
 
-/// Why an object was not written: the label, and where it is counted.
-const DROPS: &[(&str, Read)] = &[
-    ("unused", |c| &c.dropped_unused),
-    ("large", |c| &c.dropped_large),
-    ("busy", |c| &c.dropped_busy),
-    ("down", |c| &c.dropped_down),
-];
+/// How many objects were not written, by reason: first those that nobody had asked for often enough.
+fn drops(log: &DiskCounters) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+    let others = Dropped::ALL.iter().zip(&log.dropped);
+    let others = others.map(|(why, count)| (why.word(), count.read()));
+    std::iter::once(("unused", log.dropped_unused.read())).chain(others)
+}
 
 /// Answers with all disks.
 pub(super) fn tell(shard: &Shard, query: &[u8]) -> Reply {
@@ -212,7 +212,7 @@ pub(super) fn push_metrics(out: &mut Vec<u8>, paths: &[String], shards: &[Arc<Co
         sample(out, name, &labels, f64::from(u8::from(is_up)));
     }
     let name = "ringside_disk_overwritten_age_seconds";
-    let help = "Age of what was overwritten last; 0 until something was";
+    let help = "Age of what was overwritten last; 0 until something was, since the start";
     family(out, name, help, Kind::Gauge);
     for (shard, disk, log) in each() {
         let labels = [("shard", &*shard), ("disk", disk)];
@@ -220,12 +220,14 @@ pub(super) fn push_metrics(out: &mut Vec<u8>, paths: &[String], shards: &[Arc<Co
         sample(out, name, &labels, seconds);
     }
     let name = "ringside_disk_dropped_total";
-    let help = "Objects that were not written, by reason";
+    let help = "Objects that were not written: unused, not asked for often enough; slow, memory for \
+                writing waits for the device; turning, the next segment is not ready; large, no \
+                record can be; recovering, too little is found yet; down; memory, none left; stopping";
     family(out, name, help, Kind::Counter);
     for (shard, disk, log) in each() {
-        for (reason, read) in DROPS {
+        for (reason, count) in drops(log) {
             let labels = [("shard", &*shard), ("disk", disk), ("reason", reason)];
-            sample(out, name, &labels, read(log).read() as f64);
+            sample(out, name, &labels, count as f64);
         }
     }
 }
@@ -238,8 +240,8 @@ struct Disk {
     states: [usize; 4],
     /// In the order of [`ROWS`].
     sums: Vec<u64>,
-    /// In the order of [`DROPS`].
-    drops: Vec<u64>,
+    /// Objects that were not written, by reason.
+    drops: Vec<(&'static str, u64)>,
     /// The least of its logs that overwrote something: how long an object may hope to stay.
     overwritten_age_ms: Option<u64>,
 }
@@ -253,11 +255,23 @@ fn disks(paths: &[String], shards: &[Arc<Counters>]) -> Vec<Disk> {
             path: path.clone(),
             states: DiskState::ALL.map(|state| logs().filter(|log| log.state() == state).count()),
             sums: ROWS.iter().map(|(_, _, _, read)| sum(read)).collect(),
-            drops: DROPS.iter().map(|(_, read)| sum(read)).collect(),
+            drops: summed(logs().flat_map(drops)),
             overwritten_age_ms: ages.filter(|age| *age > 0).min(),
         }
     };
     paths.iter().enumerate().map(disk).collect()
+}
+
+/// The sum of each reason, in the order in which they come.
+fn summed(drops: impl Iterator<Item = (&'static str, u64)>) -> Vec<(&'static str, u64)> {
+    let mut sums: Vec<(&'static str, u64)> = Vec::new();
+    for (reason, count) in drops {
+        match sums.iter_mut().find(|(of, _)| *of == reason) {
+            Some((_, sum)) => *sum += count,
+            None => sums.push((reason, count)),
+        }
+    }
+    sums
 }
 
 impl Disk {
@@ -294,7 +308,7 @@ fn json(disks: &[Disk]) -> String {
         for ((name, ..), sum) in ROWS.iter().zip(&disk.sums) {
             let _ = write!(out, ",\"{name}\":{sum}");
         }
-        for ((reason, _), sum) in DROPS.iter().zip(&disk.drops) {
+        for (reason, sum) in &disk.drops {
             let _ = write!(out, ",\"dropped_{reason}_total\":{sum}");
         }
         let age = disk.overwritten_age_ms.map(|ms| ms as f64 / 1e3);
@@ -351,11 +365,9 @@ fn lines(disk: &Disk) -> Vec<(&'static str, String)> {
     let (size, stored) = (sum("size_bytes"), sum("records_bytes"));
     let (hits, misses) = (sum("hits_total"), sum("misses_total"));
     let (admitted, written) = (sum("admitted_bytes_total"), sum("written_bytes_total"));
-    let drops: Vec<String> = DROPS
-        .iter()
-        .zip(&disk.drops)
-        .filter(|(_, count)| **count > 0)
-        .map(|((reason, _), count)| format!("{count} {reason}"))
+    let some = disk.drops.iter().filter(|(_, count)| *count > 0);
+    let drops: Vec<String> = some
+        .map(|(reason, count)| format!("{count} {reason}"))
         .collect();
     let mut lines = vec![
         (
@@ -403,7 +415,7 @@ fn lines(disk: &Disk) -> Vec<(&'static str, String)> {
             "overwrites",
             match disk.overwritten_age_ms {
                 Some(ms) => format!("what is {} old", age(ms)),
-                None => "nothing yet".to_owned(),
+                None => "nothing since the start".to_owned(),
             },
         ),
         (

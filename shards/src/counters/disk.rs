@@ -5,6 +5,9 @@ use super::Count;
 /// Disks that a Plan may have.
 pub const DISKS_MAX: usize = 8;
 
+/// Reasons for which an object is not written, besides that nobody asked for it often enough.
+pub const DROPS: usize = 7;
+
 /// How a log on a disk is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u64)]
@@ -81,12 +84,8 @@ pub struct DiskCounters {
     pub written_bytes: Count,
     /// Objects not written because they were not used often enough.
     pub dropped_unused: Count,
-    /// Objects not written because they are too large.
-    pub dropped_large: Count,
-    /// Objects not written because writes were behind.
-    pub dropped_busy: Count,
-    /// Objects not written because the log is down.
-    pub dropped_down: Count,
+    /// Objects not written for another reason, in the order of the disk's own list of them.
+    pub dropped: [Count; DROPS],
     /// Kills written.
     pub kills: Count,
     /// Checkpoints written.

@@ -19,7 +19,8 @@ fn shards() -> Vec<Arc<Counters>> {
         first.written_bytes.set(1280 << 20);
         first.write_rate_bytes.set(5 << 20);
         first.overwritten_age_ms.set(n * 7_200_000);
-        first.dropped_busy.set(7);
+        first.dropped[Dropped::Slow as usize].set(7);
+        first.dropped[Dropped::Turning as usize].set(n);
         let state = [DiskState::Recovering, DiskState::Down][n as usize];
         second.state.set(state as u64);
         Arc::new(counters)
@@ -42,7 +43,7 @@ fn people_read_shares_rates_and_ages() {
   hits         600 of 800 questions, 75.0 %
   writes       10.0 MiB/s; 2.5 GiB in all, 1.25 for each byte admitted
   overwrites   what is 2 h old
-  not written  14 busy
+  not written  14 slow, 1 turning
   faults       0 checksums, 0 reads, 0 writes
 ";
     assert_eq!(text(&disks), expected);
@@ -70,7 +71,8 @@ fn machines_read_every_number() {
     assert!(json.ends_with("]}\n"));
     for part in [
         "\"records\":2001",
-        "\"dropped_busy_total\":14",
+        "\"dropped_slow_total\":14",
+        "\"dropped_memory_total\":0",
         "\"overwritten_age_seconds\":7200",
         "{\"path\":\"/b \\\"c\\\"\\u000a\",\"state\":\"down\"",
         "\"shards_recovering\":1,\"shards_up\":0,\"shards_down\":1",
@@ -78,7 +80,7 @@ fn machines_read_every_number() {
     ] {
         assert!(json.contains(part), "{part} is not in {json}");
     }
-    let keys = 1 + 1 + 4 + ROWS.len() + DROPS.len() + 1;
+    let keys = 1 + 1 + 4 + ROWS.len() + 1 + Dropped::ALL.len() + 1;
     assert_eq!(json.matches("\":").count(), 1 + 2 * keys, "{json}");
 }
 
@@ -92,7 +94,7 @@ fn metrics_name_shard_and_disk_and_say_that_an_absent_log_is_not_up() {
         "ringside_disk_up{shard=\"1\",disk=\"/b \\\"c\\\"\\n\"} 0\n",
         "ringside_disk_up{shard=\"0\",disk=\"/b \\\"c\\\"\\n\"} 1\n",
         "ringside_disk_overwritten_age_seconds{shard=\"1\",disk=\"/a\"} 7200\n",
-        "ringside_disk_dropped_total{shard=\"0\",disk=\"/a\",reason=\"busy\"} 7\n",
+        "ringside_disk_dropped_total{shard=\"0\",disk=\"/a\",reason=\"slow\"} 7\n",
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
@@ -109,4 +111,18 @@ fn metrics_name_shard_and_disk_and_say_that_an_absent_log_is_not_up() {
             "ringside_disk_up{shard=\"0\",disk=\"/b \\\"c\\\"\\n\"} 0",
         ]
     );
+}
+
+#[test]
+fn the_readme_names_every_number_of_a_disk() {
+    const README: &str = include_str!("../../../../README.md");
+    let others = ["up", "overwritten_age_seconds", "dropped_total"];
+    for name in ROWS.iter().map(|(name, ..)| *name).chain(others) {
+        let name = format!("`{name}`");
+        assert!(README.contains(&name), "{name} is not in the README");
+    }
+    for why in Dropped::ALL {
+        let reason = format!("`{}`", why.word());
+        assert!(README.contains(&reason), "{reason} is not in the README");
+    }
 }

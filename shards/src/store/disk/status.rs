@@ -42,10 +42,10 @@ impl Dropped {
         match self {
             Dropped::Slow => "slow",
             Dropped::Turning => "turning",
-            Dropped::TooLarge => "too-large",
+            Dropped::TooLarge => "large",
             Dropped::Recovering => "recovering",
             Dropped::Down => "down",
-            Dropped::NoMemory => "no-memory",
+            Dropped::NoMemory => "memory",
             Dropped::Stopping => "stopping",
         }
     }
