@@ -747,10 +747,17 @@ impl Shard {
 
 /// What is told of a disk.
 fn fill(counters: &DiskCounters, status: &DeviceStatus) {
-    let state = match status.state {
-        DeviceState::Recovering { .. } => DiskState::Recovering,
+    let state = match &status.state {
+        DeviceState::Recovering { done, of } => {
+            counters.recovered.set(*done);
+            counters.to_recover.set(*of);
+            DiskState::Recovering
+        }
         DeviceState::Up => DiskState::Up,
-        DeviceState::Down { .. } => DiskState::Down,
+        DeviceState::Down { why } => {
+            counters.note_why(why);
+            DiskState::Down
+        }
     };
     counters.state.set(state as u64);
     let pairs = [

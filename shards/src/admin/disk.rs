@@ -211,6 +211,13 @@ pub(super) fn push_metrics(out: &mut Vec<u8>, paths: &[String], shards: &[Arc<Co
         let labels = [("shard", &*shard), ("disk", disk)];
         sample(out, name, &labels, f64::from(u8::from(is_up)));
     }
+    let name = "ringside_disk_recovered_ratio";
+    let help = "Share that was found again of what was on this disk at the start";
+    family(out, name, help, Kind::Gauge);
+    for (shard, disk, log) in each() {
+        let labels = [("shard", &*shard), ("disk", disk)];
+        sample(out, name, &labels, log.recovered_ratio().unwrap_or(0.0));
+    }
     let name = "ringside_disk_overwritten_age_seconds";
     let help = "Age of what was overwritten last; 0 until something was, since the start";
     family(out, name, help, Kind::Gauge);
@@ -238,6 +245,10 @@ struct Disk {
     path: String,
     /// Of its logs, how many are in which state; in the order of [`DiskState::ALL`].
     states: [usize; 4],
+    /// Why logs are down, each reason once.
+    whys: Vec<String>,
+    /// Of its logs that are in use, how much was found again of what was there before the start.
+    recovered_ratio: Option<f64>,
     /// In the order of [`ROWS`].
     sums: Vec<u64>,
     /// Objects that were not written, by reason.
@@ -250,10 +261,18 @@ fn disks(paths: &[String], shards: &[Arc<Counters>]) -> Vec<Disk> {
     let disk = |(at, path): (usize, &String)| {
         let logs = || shards.iter().filter_map(move |one| one.disks.get(at));
         let sum = |read: &fn(&DiskCounters) -> &Count| logs().map(|log| read(log).read()).sum();
+        let downs = logs().filter(|log| log.state() == DiskState::Down);
+        let mut whys: Vec<String> = downs.map(DiskCounters::why).collect();
+        whys.sort();
+        whys.dedup();
+        let ratios: Vec<f64> = logs().filter_map(DiskCounters::recovered_ratio).collect();
         let ages = logs().map(|log| log.overwritten_age_ms.read());
         Disk {
             path: path.clone(),
             states: DiskState::ALL.map(|state| logs().filter(|log| log.state() == state).count()),
+            whys,
+            recovered_ratio: (!ratios.is_empty())
+                .then(|| ratios.iter().sum::<f64>() / ratios.len() as f64),
             sums: ROWS.iter().map(|(_, _, _, read)| sum(read)).collect(),
             drops: summed(logs().flat_map(drops)),
             overwritten_age_ms: ages.filter(|age| *age > 0).min(),
@@ -305,6 +324,13 @@ fn json(disks: &[Disk]) -> String {
         for (state, count) in DiskState::ALL.iter().zip(disk.states) {
             let _ = write!(out, ",\"shards_{}\":{count}", state.word());
         }
+        let why = match disk.whys.is_empty() {
+            true => "null".to_owned(),
+            false => format!("\"{}\"", escaped(&disk.whys.join("; "))),
+        };
+        let ratio = disk.recovered_ratio;
+        let ratio = ratio.map_or("null".to_owned(), |ratio| format!("{ratio:.3}"));
+        let _ = write!(out, ",\"why\":{why},\"recovered_ratio\":{ratio}");
         for ((name, ..), sum) in ROWS.iter().zip(&disk.sums) {
             let _ = write!(out, ",\"{name}\":{sum}");
         }
@@ -348,8 +374,15 @@ fn text(disks: &[Disk]) -> String {
 fn state_line(disk: &Disk) -> String {
     let shards: usize = disk.states.iter().sum();
     match (disk.state(), disk.states) {
-        ("down", [.., down]) if down < shards => format!("down on {down} of {shards} shards"),
-        ("down", _) => "down; it is tried again every 30 s".to_owned(),
+        ("down", [.., down]) if down < shards => format!(
+            "down on {down} of {shards} shards: {}; tried again every 30 s",
+            disk.whys.join("; ")
+        ),
+        ("down", _) => format!("down: {}; tried again every 30 s", disk.whys.join("; ")),
+        ("recovering", _) => format!(
+            "recovering, {:.0} % found again",
+            100.0 * disk.recovered_ratio.unwrap_or(0.0)
+        ),
         ("absent", [absent, ..]) if absent < shards => {
             format!("left out on {absent} of {shards} shards at the start, until the next one")
         }

@@ -1,6 +1,7 @@
 //! What a shard counts of one disk: its own log on it, and nobody else's.
 
 use super::Count;
+use std::sync::{Mutex, PoisonError};
 
 /// Disks that a Plan may have.
 pub const DISKS_MAX: usize = 8;
@@ -48,6 +49,13 @@ impl DiskState {
 pub struct DiskCounters {
     /// A [`DiskState`].
     pub state: Count,
+    /// Of what was there before the start, so much was looked through, while it recovers.
+    pub recovered: Count,
+    /// And so much is to be; 0: not known yet.
+    pub to_recover: Count,
+    /// Why it is down. No request comes here: it is written when the reason changes, and read when an
+    /// operator asks.
+    why: Mutex<String>,
     /// Bytes of the log's segments, used or not.
     pub size_bytes: Count,
     /// Segments of the log.
@@ -106,5 +114,33 @@ impl DiskCounters {
         let state = self.state.read();
         let mut all = DiskState::ALL.into_iter();
         all.find(|one| *one as u64 == state).unwrap_or_default()
+    }
+
+    /// Notes why it is down. Waits for nobody: it is noted at the next tick then.
+    pub fn note_why(&self, why: &str) {
+        if let Ok(mut held) = self.why.try_lock() {
+            if *held != why {
+                why.clone_into(&mut held);
+            }
+        }
+    }
+
+    /// Why it is down, or was the last time.
+    pub fn why(&self) -> String {
+        let held = self.why.lock();
+        held.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The share that was found of what was there before the start; none while it is not in use.
+    pub fn recovered_ratio(&self) -> Option<f64> {
+        match (self.state(), self.to_recover.read()) {
+            (DiskState::Up, _) => Some(1.0),
+            (DiskState::Recovering, 0) => Some(0.0),
+            // More may turn out to be there on the way.
+            (DiskState::Recovering, all) => {
+                Some((self.recovered.read() as f64 / all as f64).min(1.0))
+            }
+            (DiskState::Absent | DiskState::Down, _) => None,
+        }
     }
 }

@@ -31,7 +31,10 @@ fn a_disk_that_takes_no_more_is_left_alone_and_tried_again() {
         let is_up = |stage: &ringside_tests::Stage| stage.ringside.metric("ringside_disk_up", &[]);
         wait_until("both logs to be down", || is_up(stage) == 0.0);
         assert!(stage.ringside.disk("write_faults_total") >= 1);
-        assert_eq!(stage.ringside.disks()[0]["state"], "down");
+        let disk = &stage.ringside.disks()[0];
+        assert_eq!(disk["state"], "down");
+        assert!(disk["why"].as_str().is_some_and(|why| !why.is_empty()));
+        assert!(disk["recovered_ratio"].is_null());
         let told = stage.ringside.stderr_text();
         let place = stage.ringside.disk_path().display().to_string();
         assert!(told.contains(&place), "names the disk: {told}");

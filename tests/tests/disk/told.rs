@@ -127,6 +127,30 @@ fn status_is_for_people() {
 }
 
 #[test]
+fn what_was_found_again_after_a_crash_is_told_and_nothing_after_a_stop() {
+    check_disk(&[1, 2], &always(), |stage| {
+        store(stage);
+        let told = |stage: &Stage| {
+            let text = stage.ringside.stderr_text();
+            let lines = text.lines().filter(|line| line.contains(": recovered in "));
+            lines.map(str::to_owned).collect::<Vec<String>>()
+        };
+        assert_eq!(told(stage), [] as [String; 0], "after a stop in order");
+        stage.origin.publish("/more", &entity("more", "m"));
+        stage.get("/more").expect(200);
+        settle_on_disk(stage, 11);
+        super::crash(stage);
+        stage.ringside.wait_until_recovered();
+        wait_until("a line for each log", || told(stage).len() == stage.shards);
+        let path = stage.ringside.disk_path().display().to_string();
+        for line in told(stage) {
+            assert!(line.contains(&path), "names the file: {line}");
+            assert!(line.contains(" records, "), "{line}");
+        }
+    });
+}
+
+#[test]
 fn verify_finds_every_record_good() {
     check_disk(&[1, 2], &always(), |stage| {
         store(stage);

@@ -23,6 +23,9 @@ fn shards() -> Vec<Arc<Counters>> {
         first.dropped[Dropped::Turning as usize].set(n);
         let state = [DiskState::Recovering, DiskState::Down][n as usize];
         second.state.set(state as u64);
+        second.recovered.set(10);
+        second.to_recover.set(40);
+        second.note_why("no space is left");
         Arc::new(counters)
     };
     vec![shard(0), shard(1)]
@@ -53,7 +56,10 @@ fn people_read_shares_rates_and_ages() {
 fn a_disk_is_as_well_as_its_worst_log() {
     let disks = disks(&paths(), &shards());
     assert_eq!(disks[1].state(), "down");
-    assert!(text(&disks).contains("down on 1 of 2 shards"), "{disks:?}");
+    let line = "down on 1 of 2 shards: no space is left; tried again every 30 s\n";
+    assert!(text(&disks).contains(line), "{disks:?}");
+    let recovering = super::disks(&paths(), &shards()[..1]);
+    assert!(text(&recovering).contains(": recovering, 25 % found again\n"));
     let absent = super::disks(&paths(), &[Arc::default()]);
     assert_eq!(absent[0].state(), "absent");
     assert!(text(&absent).contains("it is used after a restart"));
@@ -76,11 +82,13 @@ fn machines_read_every_number() {
         "\"overwritten_age_seconds\":7200",
         "{\"path\":\"/b \\\"c\\\"\\u000a\",\"state\":\"down\"",
         "\"shards_recovering\":1,\"shards_up\":0,\"shards_down\":1",
+        "\"why\":null,\"recovered_ratio\":1.000",
+        "\"why\":\"no space is left\",\"recovered_ratio\":0.250",
         "\"overwritten_age_seconds\":null}",
     ] {
         assert!(json.contains(part), "{part} is not in {json}");
     }
-    let keys = 1 + 1 + 4 + ROWS.len() + 1 + Dropped::ALL.len() + 1;
+    let keys = 1 + 1 + 4 + 2 + ROWS.len() + 1 + Dropped::ALL.len() + 1;
     assert_eq!(json.matches("\":").count(), 1 + 2 * keys, "{json}");
 }
 
@@ -94,6 +102,7 @@ fn metrics_name_shard_and_disk_and_say_that_an_absent_log_is_not_up() {
         "ringside_disk_up{shard=\"1\",disk=\"/b \\\"c\\\"\\n\"} 0\n",
         "ringside_disk_up{shard=\"0\",disk=\"/b \\\"c\\\"\\n\"} 1\n",
         "ringside_disk_overwritten_age_seconds{shard=\"1\",disk=\"/a\"} 7200\n",
+        "ringside_disk_recovered_ratio{shard=\"0\",disk=\"/b \\\"c\\\"\\n\"} 0.25\n",
         "ringside_disk_dropped_total{shard=\"0\",disk=\"/a\",reason=\"slow\"} 7\n",
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
@@ -116,7 +125,12 @@ fn metrics_name_shard_and_disk_and_say_that_an_absent_log_is_not_up() {
 #[test]
 fn the_readme_names_every_number_of_a_disk() {
     const README: &str = include_str!("../../../../README.md");
-    let others = ["up", "overwritten_age_seconds", "dropped_total"];
+    let others = [
+        "up",
+        "recovered_ratio",
+        "overwritten_age_seconds",
+        "dropped_total",
+    ];
     for name in ROWS.iter().map(|(name, ..)| *name).chain(others) {
         let name = format!("`{name}`");
         assert!(README.contains(&name), "{name} is not in the README");

@@ -5,8 +5,9 @@ use crate::commands::ask::{self, Place};
 /// How it is told, and where the server is.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
-For each disk: how full it is, its segments and records, how many questions it answered, what is
-written to it, how old that is what gets overwritten, what was not written and why, its faults.
+For each disk: whether it is in use and why not, or how much was found again after a start; how full
+it is, its segments and records, how many questions it answered, what is written to it, how old that
+is what gets overwritten, what was not written and why, its faults.
 Nothing is asked of the disk itself.
 
 Examples:
