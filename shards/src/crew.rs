@@ -613,7 +613,11 @@ async fn watch(shard: &Rc<Shard>) {
             let all_quiet = shard.siblings.iter().all(|one| one.open.read() == 0);
             if (quiet && all_quiet) || now.since(since) >= drain_ms {
                 shard.lines.borrow_mut().hand_over();
-                shard.close_disk().await;
+                if shard.disk.is_some() {
+                    // What memory holds that was used, first.
+                    behind::copy_all(shard).await;
+                    shard.close_disk().await;
+                }
                 return;
             }
         }

@@ -1,7 +1,6 @@
 //! One core's state. It lives on its own thread, in an `Rc`, and never leaves it; what siblings
 //! need of it they get by letter, and the few numbers they read are in `Counters`.
 
-use crate::behind;
 use crate::counters::{Counters, DiskCounters, DiskState};
 use crate::log::Lines;
 use crate::origin::Pool;
@@ -737,10 +736,9 @@ impl Shard {
         }
     }
 
-    /// Makes safe what is on disk, and what memory holds that was used.
+    /// Makes safe what is on disk.
     pub async fn close_disk(self: &Rc<Self>) {
         let Some(disk) = &self.disk else { return };
-        behind::copy_all(self).await;
         disk.close().await;
     }
 }

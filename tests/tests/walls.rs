@@ -56,6 +56,7 @@ const SHARDS: Rooms = &[
         "shard",
         &["rt", "counters", "log", "store", "siblings", "origin"],
     ),
+    ("behind", &["rt", "shard"]),
     ("exchange", &["rt", "store", "siblings", "origin", "shard"]),
     ("conversation", &["rt", "store", "shard", "exchange"]),
     ("listen", &["rt", "siblings", "shard", "conversation"]),
@@ -66,8 +67,8 @@ const SHARDS: Rooms = &[
     (
         "crew",
         &[
-            "rt", "counters", "log", "store", "siblings", "keeper", "origin", "shard", "exchange",
-            "listen", "admin",
+            "rt", "counters", "log", "store", "siblings", "keeper", "origin", "shard", "behind",
+            "exchange", "listen", "admin",
         ],
     ),
     ("commands", &["rt", "store", "crew"]),
