@@ -12,7 +12,7 @@ const LARGE_BYTES: usize = 64 << 10;
 /// What all large writes of a core may have of one turn, about 70 us.
 const TURN_BYTES: usize = 256 << 10;
 /// But each has so much, or the slices would cost more than the bytes.
-const SLICE_BYTES_MIN: usize = 64 << 10;
+const SLICE_BYTES_MIN: usize = 32 << 10;
 /// Large writes are not sliced when no small one was seen for so long.
 const QUIET_MS: u64 = 1000;
 
