@@ -38,7 +38,7 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{sync_channel, Receiver, SyncSender, TryRecvError};
+use std::sync::mpsc::{sync_channel, Receiver, SyncSender};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -46,8 +46,11 @@ use std::time::Duration;
 /// Orders of all shards that wait, at most. Entries of an index are the largest: so few parts are
 /// not much memory, and a shard that finds no room comes again at its next tick.
 const ORDERS_MAX: usize = 16;
-/// How often orders are looked for when there is nothing else to do.
+/// How often orders are looked for beside other work.
 const IDLE: Duration = Duration::from_millis(10);
+/// How long the thread sleeps for an order when there is no other work: each turn of its ring takes
+/// time of a core that answers requests.
+const REST: Duration = Duration::from_millis(100);
 /// How long a stop waits for what the keeper has under way.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 /// Letters from outside that a shard may have unread before the keeper waits: a letter can be
@@ -259,6 +262,15 @@ impl Keeping {
         self.stop.load(Ordering::Relaxed)
     }
 
+    /// The next order, if there is one; waits a moment for it when nothing else goes on.
+    fn next_order(&self) -> Option<Order> {
+        let is_idle = |kept: &Kept| kept.state.get() == State::Quiet && kept.writing.get() == 0;
+        match self.kept.iter().all(is_idle) {
+            true => self.orders.recv_timeout(REST).ok(),
+            false => self.orders.try_recv().ok(),
+        }
+    }
+
     fn say(&self, log: LogId, what: &str) {
         let Some(kept) = self.kept(log) else {
             let LogId { shard, device } = log;
@@ -378,15 +390,15 @@ async fn work(body: Body, keeping: Rc<Keeping>) {
     body.spawn(waiting.into_iter().map(recovered));
     let mut checkpoints = Checkpoints::new(keeping.gait.write_bytes_per_s);
     while !keeping.is_stopped() {
-        match keeping.orders.try_recv() {
-            Ok(Order::Recover { log }) => {
+        match keeping.next_order() {
+            Some(Order::Recover { log }) => {
                 let number = keeping.kept.iter().position(|kept| kept.to_keep.log == log);
                 let recovered = |number| recover::recover(body, keeping.clone(), number, true);
                 body.spawn(number.into_iter().map(recovered));
             }
-            Ok(order) => checkpoints.follow(body, &keeping, order).await,
+            Some(order) => checkpoints.follow(body, &keeping, order).await,
             // Whoever gave orders may be gone before all is told.
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => body.sleep(IDLE).await,
+            None => body.sleep(IDLE).await,
         }
     }
     checkpoints.close().await;
