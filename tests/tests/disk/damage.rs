@@ -1,6 +1,8 @@
 //! Bytes on the disk that are not what was written: a miss, counted and told, never a wrong answer.
 
-use super::{always, check_disk, entity, expect_from_disk, settle_on_disk, KIB, MIB};
+use super::{
+    always, check_disk, entity, expect_from_disk, settle_on_disk, wait_until_taking, KIB, MIB,
+};
 use ringside_tests::{pattern, Ask, Command, Ringside, Setup, Stage};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -276,6 +278,7 @@ fn a_store_of_another_set_does_not_answer() {
         let all = store(stage, &sizes);
         // Another server has stored other contents under the same URLs.
         let mut other = Stage::new(2, &always());
+        wait_until_taking(&other);
         for (path, _) in &all {
             other.origin.publish(path, &entity("of the other", "o"));
             other.get(path).expect(200);

@@ -42,11 +42,13 @@ impl<'a> Arena<'a> {
         self.stage.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Kills the server and starts it again.
+    /// Kills the server and starts it again. What is not found yet is a miss, and may be a hit a
+    /// moment later; the model knows no such thing, so all is found before the next step.
     pub(crate) fn crash(&self, stage: &mut Stage) {
         *self.hits.lock().unwrap_or_else(PoisonError::into_inner) += hits(stage);
         stage.ringside.kill();
         stage.ringside.start_again(None);
+        stage.ringside.wait_until_recovered();
         self.lives.fetch_add(1, Ordering::SeqCst);
     }
 
