@@ -9,6 +9,7 @@
 //!
 //! It knows nothing of HTTP, caches or letters.
 
+mod aside;
 mod bell;
 mod buffer;
 mod clock;
@@ -25,6 +26,7 @@ mod share;
 mod sign;
 mod stream;
 
+pub use aside::free_aside;
 pub use bell::{Bell, Ringer};
 pub use buffer::Buffer;
 pub use clock::{begin, not_before, now, now_us, wall};

@@ -11,7 +11,6 @@
 
 use super::log::{Inner, Log, Mode, RETRY_MS};
 use super::orders::{Order, SlotState};
-use super::sweeping::sweep;
 use super::unlisted::Unlisted;
 use crate::rt::{self, Pages, Part};
 use ringside_engine::store::disk::layout::SUPERBLOCKS_AT;
@@ -96,10 +95,10 @@ impl Inner {
         self.slots.fill(SlotState::default());
         let places = self.places.take();
         let records = places.len();
-        sweep(places, records);
+        rt::free_aside(places, records);
         if let Some(recovery) = self.recovery.take() {
             let kills = recovery.remembered();
-            sweep(recovery, kills);
+            rt::free_aside(recovery, kills);
         }
     }
 

@@ -28,7 +28,6 @@ mod reclaim;
 mod recovering;
 mod staging;
 mod status;
-mod sweeping;
 mod unlisted;
 mod writing;
 

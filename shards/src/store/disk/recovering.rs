@@ -2,7 +2,7 @@
 
 use super::log::{Inner, Log, Mode};
 use super::orders::{DiskNews, SlotState};
-use super::sweeping::sweep;
+use crate::rt;
 use ringside_engine::store::disk::edict::Edicts;
 use ringside_engine::store::disk::recover::Recovery;
 use ringside_engine::store::disk::segment::first_seq;
@@ -120,7 +120,7 @@ impl Inner {
             return;
         };
         let kills = recovery.remembered();
-        sweep(recovery, kills);
+        rt::free_aside(recovery, kills);
         if walked.is_checkpoint_damaged && walked.entries > 0 {
             // The others were left out, and the next life may be able to read them.
             self.unlisted.until_overwritten(log.layout.segments);
