@@ -4,6 +4,7 @@ use super::super::{DiskCache, Dropped};
 use super::kit::*;
 use super::plain::{close, like, settle};
 use crate::rt;
+use crate::rt::disk::simulated::SimulatedDisk;
 use crate::store::arena::Budget;
 use ringside_engine::store::disk::KillForce;
 use ringside_engine::time::Mono;
@@ -27,6 +28,18 @@ async fn store(cache: &Rc<DiskCache>, key: u64, now: &mut Mono) -> bool {
         }
     }
     object.disk_page() != 0
+}
+
+/// Has a first process store records of one page under so many keys; gives the time then.
+async fn fill(device: &Rc<SimulatedDisk>, keys: u64) -> Mono {
+    let mut now = Mono(1000);
+    let process = Process::start(device, Budget::new(16 << 20), true, now);
+    settle(&process.cache, &mut now).await;
+    for key in 0..keys {
+        assert!(store(&process.cache, key, &mut now).await);
+    }
+    settle(&process.cache, &mut now).await;
+    now
 }
 
 #[test]
@@ -113,13 +126,7 @@ fn what_makes_room_for_the_index_may_go_to_the_same_disk() {
 fn what_a_restart_has_no_memory_for_is_killed_for_good_all_the_same() {
     let device = device(12, 1);
     rt::run(async move {
-        let mut now = Mono(1000);
-        let process = Process::start(&device, Budget::new(16 << 20), true, now);
-        settle(&process.cache, &mut now).await;
-        for key in 0..60 {
-            assert!(store(&process.cache, key, &mut now).await);
-        }
-        settle(&process.cache, &mut now).await;
+        let mut now = fill(&device, 60).await;
         let restart = |budget, now| {
             device.crash();
             let process = Process::start(&device, budget, false, now);
@@ -156,13 +163,7 @@ fn what_a_restart_has_no_memory_for_is_killed_for_good_all_the_same() {
 fn a_restart_goes_on_when_memory_was_short_for_a_moment() {
     let device = device(12, 1);
     rt::run(async move {
-        let mut now = Mono(1000);
-        let process = Process::start(&device, Budget::new(16 << 20), true, now);
-        settle(&process.cache, &mut now).await;
-        for key in 0..60 {
-            assert!(store(&process.cache, key, &mut now).await);
-        }
-        settle(&process.cache, &mut now).await;
+        let now = fill(&device, 60).await;
         device.crash();
         let budget = Budget::new(1 << 20);
         assert!(budget.charge(budget.limit()));
@@ -184,13 +185,7 @@ fn a_restart_goes_on_when_memory_was_short_for_a_moment() {
 fn when_the_circle_has_come_around_the_index_has_all_again() {
     let device = device(4, 1);
     rt::run(async move {
-        let mut now = Mono(1000);
-        let process = Process::start(&device, Budget::new(16 << 20), true, now);
-        settle(&process.cache, &mut now).await;
-        for key in 0..20 {
-            assert!(store(&process.cache, key, &mut now).await);
-        }
-        settle(&process.cache, &mut now).await;
+        let mut now = fill(&device, 20).await;
         device.crash();
         let budget = Budget::new(16 << 20);
         let process = Process::start(&device, budget, false, now);
